@@ -1,0 +1,94 @@
+import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { z } from 'zod';
+import { canonicalBytes, canonicalDigest } from './canonical.js';
+import { Preprocess } from './preprocess.js';
+
+export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a lower-case hex SHA-256');
+
+/** One file of an artifact. Paths are relative, forward slashes, and never leave the slot. */
+export const ArtifactFile = z.object({
+  path: z.string().regex(/^(?!\/)(?!.*(?:^|\/)\.\.(?:\/|$))[\w./-]+$/, 'a relative path inside the artifact'),
+  bytes: z.int().nonnegative(),
+  sha256: Sha256,
+});
+export type ArtifactFile = z.infer<typeof ArtifactFile>;
+
+/** A model input or output: `shape` holds numbers, and names for what may vary (the batch). */
+export const TensorSpec = z.object({
+  name: z.string(),
+  type: z.string(),
+  shape: z.array(z.union([z.int(), z.string()])),
+});
+export type TensorSpec = z.infer<typeof TensorSpec>;
+
+/** The ONNX Runtime session options that proof, self-test and serving all use, so that they see the same numbers. */
+export const SessionOptions = z.object({
+  graphOptimizationLevel: z.enum(['disabled', 'basic', 'extended', 'layout', 'all']).default('all'),
+  intraOpNumThreads: z.int().positive().default(1),
+  interOpNumThreads: z.int().positive().default(1),
+  executionMode: z.enum(['sequential', 'parallel']).default('sequential'),
+  enableMemPattern: z.boolean().default(true),
+  enableCpuMemArena: z.boolean().default(true),
+  extra: z.record(z.string(), z.string()).default({}),
+});
+export type SessionOptions = z.infer<typeof SessionOptions>;
+
+/** Golden inputs with the outputs the controller saw; `tolerance` is one output step (absolute), per output name. */
+export const GoldenFile = z.object({
+  cases: z.array(
+    z.object({
+      inputs: z.record(z.string(), z.object({ shape: z.array(z.int()), base64: z.string() })),
+      outputs: z.record(z.string(), z.object({ shape: z.array(z.int()), base64: z.string() })),
+    }),
+  ),
+});
+export type GoldenFile = z.infer<typeof GoldenFile>;
+
+/** Manifest, version 1: what an artifact is, for whom, and what it must compute. Signed; see {@link signManifest}. */
+export const Manifest = z.object({
+  version: z.literal(1),
+  digest: Sha256,
+  files: z.array(ArtifactFile).min(1),
+  model: z.object({ name: z.string(), version: z.string() }),
+  profile: z.string(),
+  /** Grows with every release of a model for a profile; a device refuses a lower one (anti-rollback). */
+  releaseCounter: z.int().nonnegative(),
+  format: z.enum(['onnx']),
+  runtime: z.object({ adapter: z.literal('onnxruntime'), minVersion: z.string(), sessionOptions: SessionOptions }),
+  entry: z.string(),
+  inputs: z.array(TensorSpec),
+  outputs: z.array(TensorSpec),
+  preprocess: Preprocess.nullable(),
+  labels: z.array(z.string()).nullable(),
+  golden: z.object({ path: z.string(), tolerance: z.record(z.string(), z.number()) }),
+  createdAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+});
+export type Manifest = z.infer<typeof Manifest>;
+
+/** A manifest with its ed25519 signature over the RFC 8785 bytes of `manifest`. */
+export const SignedManifest = z.object({
+  manifest: Manifest,
+  signature: z.object({ keyid: z.string(), alg: z.literal('ed25519'), value: z.string() }),
+});
+export type SignedManifest = z.infer<typeof SignedManifest>;
+
+/** An artifact's digest: the canonical digest of its file list, so it names content and nothing else. */
+export const artifactDigest = (files: readonly ArtifactFile[]): string =>
+  canonicalDigest([...files].sort((a, b) => (a.path < b.path ? -1 : 1)).map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })));
+
+/** A key's id: the canonical digest of its public PEM, shortened to 16 hex digits. */
+export const keyId = (publicKeyPem: string): string => canonicalDigest(publicKeyPem.trim()).slice(0, 16);
+
+/** Signs a manifest with an ed25519 private key [RFC 8032]. */
+export function signManifest(manifest: Manifest, privateKey: KeyObject, keyid: string): SignedManifest {
+  const value = sign(null, canonicalBytes(manifest), privateKey).toString('base64');
+  return { manifest, signature: { keyid, alg: 'ed25519', value } };
+}
+
+/** True only if a trusted key (PEM by key id) made the signature over exactly this manifest. */
+export function verifyManifest(signed: SignedManifest, trustedKeys: Readonly<Record<string, string>>): boolean {
+  const pem = trustedKeys[signed.signature.keyid];
+  if (!pem) return false;
+  return verify(null, canonicalBytes(signed.manifest), createPublicKey(pem), Buffer.from(signed.signature.value, 'base64'));
+}

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+
+/** Latency of one session in one run. Microseconds; p95 is null below 90 samples (docs/measuring.md). */
+export const Latency = z.object({
+  p50Us: z.number(),
+  p95Us: z.number().nullable(),
+  n: z.int(),
+  class: z.enum(['clean', 'contended', 'throttled', 'unstable', 'not-measured']),
+});
+export type Latency = z.infer<typeof Latency>;
+
+/** A node of the optimized graph that computes: what precision it runs in, and why if not in the wanted one. */
+export const NodeReport = z.object({
+  name: z.string(),
+  op: z.string(),
+  precision: z.string(),
+  share: z.number().nullable(),
+  reason: z.string().nullable(),
+});
+export type NodeReport = z.infer<typeof NodeReport>;
+
+const Build = z.object({ top1: z.number().nullable(), sizeBytes: z.int(), latency: Latency.nullable() });
+
+/**
+ * Report v1: the proof of a variant. The one object that server, UI, HTML page and benchmarks read.
+ * `top1` in percent. `fixed`/`broken`: samples the variant got right and float wrong, and the other way round.
+ */
+export const Report = z.object({
+  version: z.literal(1),
+  model: z.string(),
+  profile: z.string(),
+  method: z.enum(['float', 'int8']),
+  runtime: z.object({ adapter: z.string(), version: z.string(), sessionOptions: z.record(z.string(), z.unknown()) }),
+  machine: z.object({ cpu: z.string(), arch: z.string(), cores: z.int() }),
+  data: z.object({ spec: z.string(), n: z.int(), split: z.enum(['calibration', 'evaluation']), labelled: z.boolean() }).nullable(),
+  float: Build,
+  variant: Build,
+  fixed: z.int().nullable(),
+  broken: z.int().nullable(),
+  mcnemarP: z.number().nullable(),
+  /** Share of samples whose top-1 agrees with float, in percent: the only accuracy figure without labels. */
+  agreement: z.number().nullable(),
+  sqnrDb: z.record(z.string(), z.number()).nullable(),
+  /** float p50 / variant p50 in the same run; null when not measured on such hardware. */
+  speedup: z.number().nullable(),
+  /** float bytes / variant bytes. */
+  sizeRatio: z.number(),
+  nodes: z.array(NodeReport),
+  floatNodes: z.array(z.object({ node: z.string(), op: z.string(), reason: z.string() })),
+  passes: z.array(z.object({ name: z.string(), applied: z.int(), reasons: z.array(z.string()) })),
+  notes: z.array(z.string()),
+  seed: z.int(),
+  commands: z.array(z.string()),
+  cpuSeconds: z.number(),
+  peakRssMb: z.number(),
+  createdAt: z.iso.datetime(),
+});
+export type Report = z.infer<typeof Report>;
