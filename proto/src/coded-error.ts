@@ -56,5 +56,9 @@ export function defineError<Args extends object>(
 export function errorBody(error: unknown): ErrorBody {
   if (error instanceof CodedError) return error.toJSON();
   const message = error instanceof Error ? error.message : String(error);
-  return { code: 'ESP_INTERNAL', message, action: 'Look at the log of the process that reported this; it holds the stack.' };
+  return {
+    code: 'ESP_INTERNAL',
+    message,
+    action: 'Look at the log of the process that reported this; it holds the stack.',
+  };
 }

@@ -16,7 +16,9 @@ export const Facts = z.object({
     cores: z.int().positive(),
     quotaCpus: z.number().positive().nullable(),
     allowedCpus: z.int().positive().nullable(),
-    clusters: z.array(z.object({ cpus: z.array(z.int()), maxMhz: z.number().nullable(), capacity: z.number().nullable() })),
+    clusters: z.array(
+      z.object({ cpus: z.array(z.int()), maxMhz: z.number().nullable(), capacity: z.number().nullable() }),
+    ),
   }),
   memory: z.object({ totalBytes: z.int().nullable(), limitBytes: z.int().nullable(), pageSize: z.int().nullable() }),
   accelerators: z.array(z.object({ kind: z.string(), name: z.string(), version: z.string().nullable() })),

@@ -75,7 +75,9 @@ export type SignedManifest = z.infer<typeof SignedManifest>;
 
 /** An artifact's digest: the canonical digest of its file list, so it names content and nothing else. */
 export const artifactDigest = (files: readonly ArtifactFile[]): string =>
-  canonicalDigest([...files].sort((a, b) => (a.path < b.path ? -1 : 1)).map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })));
+  canonicalDigest(
+    [...files].sort((a, b) => (a.path < b.path ? -1 : 1)).map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })),
+  );
 
 /** A key's id: the canonical digest of its public PEM, shortened to 16 hex digits. */
 export const keyId = (publicKeyPem: string): string => canonicalDigest(publicKeyPem.trim()).slice(0, 16);
@@ -90,5 +92,10 @@ export function signManifest(manifest: Manifest, privateKey: KeyObject, keyid: s
 export function verifyManifest(signed: SignedManifest, trustedKeys: Readonly<Record<string, string>>): boolean {
   const pem = trustedKeys[signed.signature.keyid];
   if (!pem) return false;
-  return verify(null, canonicalBytes(signed.manifest), createPublicKey(pem), Buffer.from(signed.signature.value, 'base64'));
+  return verify(
+    null,
+    canonicalBytes(signed.manifest),
+    createPublicKey(pem),
+    Buffer.from(signed.signature.value, 'base64'),
+  );
 }

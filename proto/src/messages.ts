@@ -2,17 +2,49 @@ import { z } from 'zod';
 import { Facts } from './facts.js';
 import { Sha256 } from './manifest.js';
 
-export const ErrorInfo = z.object({ code: z.string(), message: z.string(), action: z.string(), details: z.record(z.string(), z.unknown()).optional() });
+export const ErrorInfo = z.object({
+  code: z.string(),
+  message: z.string(),
+  action: z.string(),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
 
 /** The update states of docs/update.md, as the journal writes and the device reports them. */
-export const UpdateStep = z.enum(['ACCEPT', 'DOWNLOAD', 'VERIFY', 'STAGE', 'SELF_TEST', 'READY', 'SWITCH', 'HEALTH', 'COMMIT', 'ROLLBACK', 'CLEANUP']);
+export const UpdateStep = z.enum([
+  'ACCEPT',
+  'DOWNLOAD',
+  'VERIFY',
+  'STAGE',
+  'SELF_TEST',
+  'READY',
+  'SWITCH',
+  'HEALTH',
+  'COMMIT',
+  'ROLLBACK',
+  'CLEANUP',
+]);
 export type UpdateStep = z.infer<typeof UpdateStep>;
 
-export const ExecutionState = z.enum(['QUEUED', 'IN_PROGRESS', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'REJECTED', 'REMOVED', 'CANCELED']);
+export const ExecutionState = z.enum([
+  'QUEUED',
+  'IN_PROGRESS',
+  'SUCCEEDED',
+  'FAILED',
+  'TIMED_OUT',
+  'REJECTED',
+  'REMOVED',
+  'CANCELED',
+]);
 export type ExecutionState = z.infer<typeof ExecutionState>;
 
 /** Presence: sent at connect; the broker sends `online: false` as the last will [MQTT 3.1.1, 3.1.2.5]. */
-export const StatusMessage = z.object({ online: z.boolean(), bootId: z.string().nullable(), sessionId: z.string(), agentVersion: z.string(), at: z.iso.datetime().nullable() });
+export const StatusMessage = z.object({
+  online: z.boolean(),
+  bootId: z.string().nullable(),
+  sessionId: z.string(),
+  agentVersion: z.string(),
+  at: z.iso.datetime().nullable(),
+});
 
 /** Progress or end of one execution. `sequence` grows within an execution; the controller ignores an older one. */
 export const ExecutionMessage = z.object({
@@ -63,7 +95,13 @@ export const MeasurementMessage = z.object({
   temperatureC: z.number().nullable(),
   errors: z.int().nonnegative(),
   /** With the profile, the key under which figures may be compared. */
-  runtime: z.object({ adapter: z.string(), version: z.string(), optionsDigest: z.string(), powerMode: z.string().nullable(), soc: z.string().nullable() }),
+  runtime: z.object({
+    adapter: z.string(),
+    version: z.string(),
+    optionsDigest: z.string(),
+    powerMode: z.string().nullable(),
+    soc: z.string().nullable(),
+  }),
 });
 export type MeasurementMessage = z.infer<typeof MeasurementMessage>;
 

@@ -32,7 +32,9 @@ export const Report = z.object({
   method: z.enum(['float', 'int8']),
   runtime: z.object({ adapter: z.string(), version: z.string(), sessionOptions: z.record(z.string(), z.unknown()) }),
   machine: z.object({ cpu: z.string(), arch: z.string(), cores: z.int() }),
-  data: z.object({ spec: z.string(), n: z.int(), split: z.enum(['calibration', 'evaluation']), labelled: z.boolean() }).nullable(),
+  data: z
+    .object({ spec: z.string(), n: z.int(), split: z.enum(['calibration', 'evaluation']), labelled: z.boolean() })
+    .nullable(),
   float: Build,
   variant: Build,
   fixed: z.int().nullable(),
