@@ -1,0 +1,48 @@
+/**
+ * `npm test`: lint, contract and every test file, then one plain line `N passed, N failed` over all of them.
+ * Arguments are handed to tap: `npm test -- agent/test/update/*.test.ts`.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
+
+const run = (command, args, env = process.env) =>
+  new Promise((resolve) => {
+    const child = spawn(path.join(root, 'node_modules', '.bin', command), args, { cwd: root, stdio: 'inherit', env });
+    child.on('exit', (code) => resolve(code ?? 1));
+  });
+
+/** The counts of a TAP stream's closing comment block: `# { total: 4, pass: 4, fail: 1 }`, else its top-level points. */
+export function countTap(text) {
+  const points = text.split('\n').filter((line) => /^(not )?ok \d/.test(line));
+  const failed = points.filter((line) => line.startsWith('not ok') && !/# (TODO|SKIP)/i.test(line)).length;
+  const summary = /^# \{ total: (\d+)(?:, pass: (\d+))?(?:, fail: (\d+))?/m.exec(text);
+  if (!summary) return { passed: points.length - failed, failed };
+  return { passed: Number(summary[2] ?? 0), failed: Math.max(Number(summary[3] ?? 0), failed) };
+}
+
+const scratch = mkdtempSync(path.join(os.tmpdir(), 'espalier-test-'));
+const output = path.join(scratch, 'result.tap');
+const files = process.argv.slice(2);
+let passed = 0;
+let failed = 0;
+const count = (name, code) => {
+  if (code === 0) passed++;
+  else failed++;
+  process.stdout.write(`${code === 0 ? 'ok' : 'not ok'} - ${name}\n`);
+};
+if (files.length === 0) {
+  count('lint and format', await run('biome', ['ci', '--diagnostic-level=error', '--max-diagnostics=40', '.']));
+  count('the gRPC contract follows the style', await run('buf', ['lint', 'proto']));
+}
+const code = await run('tap', ['run', '--reporter=terse', `--output-file=${output}`, ...files]);
+const counted = countTap(readFileSync(output, 'utf8'));
+passed += counted.passed;
+failed += counted.failed || (code === 0 ? 0 : 1);
+rmSync(scratch, { recursive: true, force: true });
+process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
+process.exitCode = failed === 0 ? 0 : 1;

@@ -1,0 +1,70 @@
+import { generateKeyPairSync } from 'node:crypto';
+import {
+  artifactDigest,
+  canonicalBytes,
+  keyId,
+  type Manifest,
+  mayAccess,
+  SessionOptions,
+  signManifest,
+  verifyManifest,
+} from '@espalier/proto';
+import t from 'tap';
+
+const files = [
+  { path: 'model.onnx', bytes: 3, sha256: 'a'.repeat(64) },
+  { path: 'golden.json', bytes: 2, sha256: 'b'.repeat(64) },
+];
+const manifest: Manifest = {
+  version: 1,
+  digest: artifactDigest(files),
+  files,
+  model: { name: 'm', version: '1' },
+  profile: 'x64-avx2',
+  releaseCounter: 1,
+  format: 'onnx',
+  runtime: { adapter: 'onnxruntime', minVersion: '1.20.0', sessionOptions: SessionOptions.parse({}) },
+  entry: 'model.onnx',
+  inputs: [],
+  outputs: [],
+  preprocess: null,
+  labels: null,
+  golden: { path: 'golden.json', tolerance: {} },
+  createdAt: '2026-01-01T00:00:00.000Z',
+  expiresAt: '2027-01-01T00:00:00.000Z',
+};
+const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+const trusted = { [keyId(pem)]: pem };
+
+t.test('canonical bytes do not depend on the order of keys [RFC 8785, 3.2.3]', async (t) => {
+  t.same(canonicalBytes({ b: 1, a: [1.0, 'é'] }), canonicalBytes({ a: [1, 'é'], b: 1 }));
+});
+
+t.test('an artifact is named by its files, in whatever order they are listed', async (t) => {
+  t.equal(artifactDigest(files), artifactDigest([...files].reverse()));
+});
+
+t.test('a signature holds for its manifest and a trusted key only', async (t) => {
+  const signed = signManifest(manifest, privateKey, keyId(pem));
+  t.ok(verifyManifest(signed, trusted));
+  t.notOk(verifyManifest({ ...signed, manifest: { ...manifest, releaseCounter: 2 } }, trusted), 'another counter');
+  t.notOk(verifyManifest(signed, {}), 'an unknown key');
+  const other = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  t.notOk(verifyManifest(signed, { [keyId(pem)]: other }), 'a key under a false id');
+});
+
+t.test('a device reaches its own branches and no others', async (t) => {
+  for (const [action, topic, allowed] of [
+    ['publish', 'esp/1/dev-a/up/facts', true],
+    ['subscribe', 'esp/1/dev-a/down/#', true],
+    ['publish', 'esp/1/dev-b/up/facts', false],
+    ['publish', 'esp/1/dev-a/down/desired', false],
+    ['subscribe', 'esp/1/dev-b/down/#', false],
+    ['subscribe', 'esp/1/+/down/desired', false],
+    ['subscribe', '#', false],
+    ['publish', '$SYS/x', false],
+  ] as const) {
+    t.equal(mayAccess('dev-a', action, topic), allowed, `${action} ${topic}`);
+  }
+});
