@@ -1,0 +1,25 @@
+import type { Pixels } from '@espalier/proto';
+
+/** One record: an image, stored whole numbers, or ready inputs by name; `random` has nothing, it is drawn. */
+export type Content =
+  | { readonly kind: 'image'; readonly pixels: Pixels }
+  | { readonly kind: 'stored'; readonly values: Int8Array }
+  | { readonly kind: 'inputs'; readonly inputs: Readonly<Record<string, Float32Array>> }
+  | { readonly kind: 'random' };
+
+export interface Dataset {
+  readonly spec: string;
+  readonly n: number;
+  readonly labelled: boolean;
+  /** Number of classes: one more than the largest label; null without labels. */
+  readonly classes: number | null;
+  /** Shape of one sample as stored: [height, width, channels] of images. */
+  readonly sampleShape: number[];
+  /** One label a sample, in order; null without labels. */
+  readonly labels: Int32Array | null;
+  /** Reads sample `at` of 0..n-1. */
+  read(at: number): Promise<Content>;
+}
+
+export const classesOf = (labels: ArrayLike<number>): number =>
+  Array.from(labels).reduce((most, label) => Math.max(most, label + 1), 0);

@@ -1,0 +1,41 @@
+import type { Pixels, Preprocess } from '@espalier/proto';
+import sharp from 'sharp';
+
+const raw = ({ width, height, channels }: Pixels) => ({ raw: { width, height, channels: channels as 1 | 3 } });
+
+/** Grey from RGB with the weights of ITU-R BT.601, or RGB from grey by repeating it. */
+export function recolour(pixels: Pixels, channels: number): Pixels {
+  const { data, width, height } = pixels;
+  if (pixels.channels === channels) return pixels;
+  const out = new Uint8Array(width * height * channels);
+  for (let at = 0; at < width * height; at++) {
+    if (channels === 1) {
+      out[at] = Math.round(0.299 * data[at * 3]! + 0.587 * data[at * 3 + 1]! + 0.114 * data[at * 3 + 2]!);
+    } else out.fill(data[at]!, at * channels, (at + 1) * channels);
+  }
+  return { data: out, width, height, channels };
+}
+
+/** Brings an image to the size and number of channels the record names; without a record it stays as it is. */
+export async function fitImage(pixels: Pixels, record: Preprocess | null): Promise<Pixels> {
+  const coloured = record?.color ? recolour(pixels, record.color === 'GRAY' ? 1 : 3) : pixels;
+  const resize = record?.resize;
+  if (!resize) return coloured;
+  const { width, height, kernel, mode } = resize;
+  if (mode === 'stretch' && coloured.width === width && coloured.height === height) return coloured;
+  let image = sharp(coloured.data, raw(coloured));
+  if (mode === 'stretch') image = image.resize({ width, height, fit: 'fill', kernel, fastShrinkOnLoad: false });
+  else {
+    // Short side first, then the middle: the usual evaluation crop.
+    const short = resize.resizeShort ?? Math.min(width, height);
+    const factor = short / Math.min(coloured.width, coloured.height);
+    const wide = Math.max(width, Math.round(coloured.width * factor));
+    const tall = Math.max(height, Math.round(coloured.height * factor));
+    image = image
+      .resize({ width: wide, height: tall, fit: 'fill', kernel, fastShrinkOnLoad: false })
+      .extract({ left: Math.floor((wide - width) / 2), top: Math.floor((tall - height) / 2), width, height });
+  }
+  const colour = coloured.channels === 1 ? 'b-w' : 'srgb';
+  const { data, info } = await image.toColourspace(colour).raw().toBuffer({ resolveWithObject: true });
+  return recolour({ data, width: info.width, height: info.height, channels: info.channels }, coloured.channels);
+}

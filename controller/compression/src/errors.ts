@@ -1,0 +1,106 @@
+import { defineError } from '@espalier/proto';
+
+export const ModelUnreadable = defineError<{ path: string; why: string }>(
+  'ESP_MODEL_UNREADABLE',
+  400,
+  ({ path, why }) => `${path} cannot be read: ${why}.`,
+  () => 'Check the path and the permissions of the file.',
+);
+
+export const ModelInvalid = defineError<{ path: string; why: string }>(
+  'ESP_MODEL_INVALID',
+  422,
+  ({ path, why }) => `${path} is not a valid ONNX model: ${why}.`,
+  () => 'Export the model again, or check that the file was copied whole.',
+);
+
+export const ExternalDataInvalid = defineError<{ tensor: string; location: string; why: string }>(
+  'ESP_MODEL_EXTERNAL_DATA',
+  422,
+  ({ tensor, location, why }) => `The data of tensor ${tensor} in "${location}" cannot be used: ${why}.`,
+  () => 'Keep side files in the folder of the model, or export the model as a single file.',
+);
+
+export const GraphBroken = defineError<{ pass: string; rule: string; at: string; why: string }>(
+  'ESP_GRAPH_BROKEN',
+  500,
+  ({ pass, rule, at, why }) => `After ${pass} the graph breaks the rule "${rule}" at ${at}: ${why}.`,
+  ({ pass }) => `This is a fault of ${pass}. Please report it with the model.`,
+);
+
+export const RewriteNotExact = defineError<{ pass: string; output: string; difference: number }>(
+  'ESP_REWRITE_NOT_EXACT',
+  500,
+  ({ pass, output, difference }) => `${pass} changed the output ${output} by ${difference} of its range.`,
+  ({ pass }) => `This is a fault of ${pass}. Please report it with the model.`,
+);
+
+export const CalibrationMissing = defineError<{ model: string }>(
+  'ESP_CALIBRATION_MISSING',
+  422,
+  ({ model }) => `int8 needs data to calibrate ${model}, and none was given.`,
+  () => 'Give a data SPEC with --calibrate; random:64 works without data, at a cost in accuracy.',
+);
+
+export const SpecInvalid = defineError<{ spec: string; why: string }>(
+  'ESP_DATA_SPEC_INVALID',
+  400,
+  ({ spec, why }) => `"${spec}" is not a data SPEC: ${why}.`,
+  () => 'A SPEC is one of cifar10:FILE, idx:IMAGES,LABELS, csv:FILE, kws:FILE, npy:DIR or random:N.',
+);
+
+export const DataUnreadable = defineError<{ spec: string; file: string; why: string }>(
+  'ESP_DATA_UNREADABLE',
+  422,
+  ({ spec, file, why }) => `${file} of data SPEC "${spec}" cannot be read: ${why}.`,
+  () => 'Check the path and that the file has the format the SPEC names.',
+);
+
+export const DataUnfit = defineError<{ spec: string; input: string; why: string }>(
+  'ESP_DATA_UNFIT',
+  422,
+  ({ spec, input, why }) => `The samples of "${spec}" do not fit input ${input}: ${why}.`,
+  () => 'Give a preprocessing record that brings the samples to the size of the input, or other data.',
+);
+
+export const PreprocessInvalid = defineError<{ source: string; why: string }>(
+  'ESP_PREPROCESS_INVALID',
+  422,
+  ({ source, why }) => `The preprocessing record from ${source} is not valid: ${why}.`,
+  () => 'See docs/compression.md for the fields of a record.',
+);
+
+export const ProfileInvalid = defineError<{ file: string; why: string }>(
+  'ESP_PROFILE_INVALID',
+  422,
+  ({ file, why }) => `The hardware profile in ${file} is not valid: ${why}.`,
+  () => 'Compare it with the profiles that come with Espalier; docs/compression.md explains the fields.',
+);
+
+export const ProfileUnknown = defineError<{ profile: string; known: string }>(
+  'ESP_PROFILE_UNKNOWN',
+  404,
+  ({ profile }) => `There is no hardware profile ${profile}.`,
+  ({ known }) => `Choose one of: ${known}.`,
+);
+
+export const ProfileUnmatched = defineError<{ arch: string }>(
+  'ESP_PROFILE_UNMATCHED',
+  404,
+  ({ arch }) => `No hardware profile fits this ${arch} machine.`,
+  () => 'Name one with --profile; `espalier profiles list` shows all.',
+);
+
+export const OutputUnwritable = defineError<{ path: string; why: string }>(
+  'ESP_OUTPUT_UNWRITABLE',
+  500,
+  ({ path, why }) => `${path} cannot be written: ${why}.`,
+  () => 'Check the path, the permissions and the free space.',
+);
+
+export const RuntimeRefused = defineError<{ model: string; why: string }>(
+  'ESP_RUNTIME_REFUSED',
+  422,
+  ({ model, why }) => `ONNX Runtime does not run ${model}: ${why}.`,
+  () => 'Check the model with `espalier inspect`; it may use an operator that this ONNX Runtime does not have.',
+);

@@ -1,0 +1,19 @@
+import { constantsToInitializers } from './constants.js';
+import { dropIdentity } from './drop-identity.js';
+import { foldBatchNorm } from './fold-batch-norm.js';
+import { normalizeGemm } from './normalize-gemm.js';
+import type { Pass } from './pass.js';
+import { raiseOpset } from './raise-opset.js';
+import { removeDead } from './remove-dead.js';
+
+export { no, type Pass, type PassRecord, runPasses, yes } from './pass.js';
+
+/** What every recipe that quantizes starts with: exact rewrites of the float model, in this order. */
+export const preparation: readonly Pass[] = [
+  constantsToInitializers,
+  dropIdentity,
+  raiseOpset,
+  normalizeGemm,
+  foldBatchNorm,
+  removeDead,
+];

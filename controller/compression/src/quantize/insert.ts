@@ -1,0 +1,179 @@
+import type { HardwareProfile } from '../hardware/profile.js';
+import type { Graph } from '../onnx/graph.js';
+import { intAttribute, intOf, type Node } from '../onnx/node.js';
+import { elementCount, floatsOf, floatTensor, int8Tensor, int32Tensor, uint8Tensor } from '../onnx/tensor.js';
+import { type Affine, affineOf, quantizeUint8, type Range } from './affine.js';
+import { clipBounds, type Plan, WEIGHTED } from './place.js';
+import { quantizeBias, quantizeWeights } from './weights.js';
+
+/** What the insertion did beyond the plan, for the report. */
+export interface Insertion {
+  readonly raisedForBias: number;
+  readonly raisedForPairs: number;
+}
+
+/**
+ * Writes the plan into the graph, in place, as QuantizeLinear/DequantizeLinear pairs on activations, int8 weights and
+ * int32 biases behind a DequantizeLinear.
+ * @param ranges one for each of the plan's values, tied values equal
+ */
+export function insertQuantizers(
+  graph: Graph,
+  plan: Plan,
+  ranges: ReadonlyMap<string, Range>,
+  profile: HardwareProfile,
+): Insertion {
+  const affine = new Map([...ranges].map(([value, range]) => [value, affineOf(range)]));
+  absorbActivations(graph, plan, affine, ranges);
+  const kind = (node: Node) => plan.decisions.get(node.name)?.kind;
+  const done = { raisedForBias: 0, raisedForPairs: 0 };
+  for (const node of [...graph.nodes]) {
+    if (kind(node) !== 'int8') continue;
+    if (WEIGHTED.has(node.opType)) {
+      const { raisedForBias, raisedForPairs } = quantizeConstants(graph, node, affine.get(node.inputs[0]!)!, profile);
+      done.raisedForBias += raisedForBias;
+      done.raisedForPairs += raisedForPairs;
+    } else quantizeConstantInputs(graph, node);
+  }
+  const inside = (node: Node) => kind(node) === 'int8' || kind(node) === 'carry';
+  for (const [value, params] of affine) {
+    const producer = graph.producer(value);
+    if (producer && inside(producer)) quantizeMade(graph, producer, value, params);
+    else quantizeRead(graph, value, params, graph.consumers(value).filter(inside));
+  }
+  graph.sort();
+  return done;
+}
+
+/** Removes Relu and Clip that quantization does itself: their producer makes their output. */
+function absorbActivations(
+  graph: Graph,
+  plan: Plan,
+  affine: Map<string, Affine>,
+  ranges: ReadonlyMap<string, Range>,
+): void {
+  for (const node of [...graph.nodes]) {
+    if (plan.decisions.get(node.name)?.kind !== 'absorbed') continue;
+    const bounds = node.opType === 'Relu' ? { min: 0, max: Number.POSITIVE_INFINITY } : clipBounds(graph, node)!;
+    const output = node.outputs[0]!;
+    const range = ranges.get(output)!;
+    affine.set(output, affineOf({ min: Math.max(range.min, bounds.min), max: Math.min(range.max, bounds.max) }));
+    graph.change(graph.producer(node.inputs[0]!)!, { outputs: [output] });
+    graph.remove(node);
+  }
+}
+
+const scaleAndZero = (graph: Graph, value: string, { scale, zero }: Affine): [string, string] => [
+  graph.addConstant(`${value}/scale`, floatTensor([], Float32Array.of(scale))),
+  graph.addConstant(`${value}/zero`, uint8Tensor([], Uint8Array.of(zero))),
+];
+
+/** A value an int8 node makes: everyone, the graph's output included, reads it through the pair. */
+function quantizeMade(graph: Graph, producer: Node, value: string, params: Affine): void {
+  const raw = graph.freshName(`${value}/float`);
+  const quantized = graph.freshName(`${value}/int8`);
+  const [scale, zero] = scaleAndZero(graph, value, params);
+  graph.change(producer, { outputs: producer.outputs.map((output) => (output === value ? raw : output)) });
+  graph.add({ opType: 'QuantizeLinear', inputs: [raw, scale, zero], outputs: [quantized] });
+  graph.add({ opType: 'DequantizeLinear', inputs: [quantized, scale, zero], outputs: [value] });
+}
+
+/** A float value that int8 nodes read: only they read it through the pair. */
+function quantizeRead(graph: Graph, value: string, params: Affine, readers: readonly Node[]): void {
+  if (readers.length === 0) return;
+  const quantized = graph.freshName(`${value}/int8`);
+  const back = graph.freshName(`${value}/back`);
+  const [scale, zero] = scaleAndZero(graph, value, params);
+  graph.add({ opType: 'QuantizeLinear', inputs: [value, scale, zero], outputs: [quantized] });
+  graph.add({ opType: 'DequantizeLinear', inputs: [quantized, scale, zero], outputs: [back] });
+  for (const node of readers) {
+    graph.change(node, { inputs: node.inputs.map((input) => (input === value ? back : input)) });
+  }
+}
+
+/** Constants that Add, Mul or Concat read become uint8, per tensor. */
+function quantizeConstantInputs(graph: Graph, node: Node): void {
+  node.inputs.forEach((value, input) => {
+    const tensor = graph.constants.get(value);
+    const values = tensor && floatsOf(tensor);
+    if (!values) return;
+    let [min, max] = [0, 0];
+    for (const one of values) [min, max] = [Math.min(min, one), Math.max(max, one)];
+    const params = affineOf({ min, max });
+    const data = graph.addConstant(`${value}/int8`, uint8Tensor(tensor.dims, quantizeUint8(values, params)));
+    const back = graph.freshName(`${value}/back`);
+    graph.add({ opType: 'DequantizeLinear', inputs: [data, ...scaleAndZero(graph, value, params)], outputs: [back] });
+    graph.setInput(node, input, back);
+  });
+}
+
+/** Where a weight's output channels lie: Conv 0, MatMul 1, Gemm 1, or 0 with transB. */
+const channelAxis = (node: Node): number =>
+  node.opType === 'Conv' || (node.opType === 'Gemm' && intOf(node, 'transB', 0) === 1) ? 0 : 1;
+
+/** Weights and bias of a Conv, Gemm or MatMul. Every use gets its own: a shared bias has a scale per use. */
+function quantizeConstants(graph: Graph, node: Node, input: Affine, profile: HardwareProfile): Insertion {
+  const tensor = graph.constantOf(node, 1)!;
+  const axis = channelAxis(node);
+  const channels = tensor.dims[axis]!;
+  const inner = elementCount(tensor.dims.slice(axis + 1));
+  const { perChannel, pairSafe } = profile.scheme;
+  const bias = biasOf(graph, node, channels);
+  const quantized = quantizeWeights({
+    weights: floatsOf(tensor)!,
+    channels,
+    channelAt: (at) => Math.floor(at / inner) % channels,
+    bias,
+    inputScale: input.scale,
+    perChannel,
+    pairSafe,
+  });
+  const { scales } = quantized;
+  const shape = perChannel ? [channels] : [];
+  const weight = `${node.name}/weight`;
+  const weightBack = graph.freshName(`${weight}/back`);
+  graph.add({
+    opType: 'DequantizeLinear',
+    inputs: [
+      graph.addConstant(`${weight}/int8`, int8Tensor(tensor.dims, quantized.values)),
+      graph.addConstant(`${weight}/scale`, floatTensor(shape, scales)),
+      graph.addConstant(`${weight}/zero`, int8Tensor(shape, new Int8Array(scales.length))),
+    ],
+    outputs: [weightBack],
+    attributes: perChannel ? [intAttribute('axis', axis)] : [],
+  });
+  graph.setInput(node, 1, weightBack);
+  if (bias)
+    addBias(
+      graph,
+      node,
+      quantizeBias(bias, input.scale, scales),
+      scales.map((scale) => scale * input.scale),
+    );
+  return quantized;
+}
+
+function addBias(graph: Graph, node: Node, values: Int32Array, scales: Float32Array): void {
+  const name = `${node.name}/bias`;
+  const back = graph.freshName(`${name}/back`);
+  const shape = scales.length > 1 || values.length === 1 ? [scales.length] : [];
+  graph.add({
+    opType: 'DequantizeLinear',
+    inputs: [
+      graph.addConstant(`${name}/int32`, int32Tensor([values.length], values)),
+      graph.addConstant(`${name}/scale`, floatTensor(shape, scales)),
+      graph.addConstant(`${name}/zero`, int32Tensor(shape, new Int32Array(scales.length))),
+    ],
+    outputs: [back],
+    attributes: shape.length > 0 ? [intAttribute('axis', 0)] : [],
+  });
+  graph.setInput(node, 2, back);
+}
+
+/** One bias a channel, or null without one. A Gemm's C may be [N], [1,N] or a scalar. */
+function biasOf(graph: Graph, node: Node, channels: number): Float32Array | null {
+  const tensor = graph.constantOf(node, 2);
+  const values = tensor ? floatsOf(tensor) : null;
+  if (!values) return null;
+  return Float32Array.from({ length: channels }, (_, channel) => values[values.length === 1 ? 0 : channel]!);
+}

@@ -1,0 +1,198 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { TensorSpec } from '@espalier/proto';
+import type { Dataset } from '../data/content.js';
+import { openDataset } from '../data/dataset.js';
+import { type BatchOptions, batches } from '../data/feeds.js';
+import { CalibrationMissing } from '../errors.js';
+import { readLocalFacts } from '../hardware/local-facts.js';
+import { fits } from '../hardware/match.js';
+import type { HardwareProfile } from '../hardware/profile.js';
+import { readChecked } from '../inspect.js';
+import { encodeModel, readModel, readWhole } from '../onnx/codec.js';
+import type { Graph } from '../onnx/graph.js';
+import { calibrationBatch } from '../quantize/calibrate.js';
+import { Session } from '../runtime/session.js';
+import { compare } from './accuracy.js';
+import { goldenTolerance, makeGolden } from './golden.js';
+import { type Candidate, makeInt8 } from './int8.js';
+import { measurePair } from './latency.js';
+import { describeNodes } from './nodes.js';
+import type { BuildOptions, BuiltVariant } from './options.js';
+import { assembleReport, type Evidence } from './report.js';
+import { writeArtifact } from './write.js';
+
+/** Calibration reads no more samples than this: ranges have settled long before. */
+const CALIBRATION_MAX = 512;
+const EVALUATION_BATCH = 8;
+const STEPS = ['read', 'quantize', 'evaluate', 'measure', 'write'] as const;
+/** Share of the whole at which each step starts, from builds of the sample. */
+const STARTS = [0, 0.05, 0.5, 0.8, 0.97, 1];
+
+type Step = (typeof STEPS)[number];
+type Tell = (step: Step, share: number, message?: string) => void;
+
+function progressOf({ onProgress, signal }: BuildOptions): Tell {
+  let done = 0;
+  return (step, share, message) => {
+    signal?.throwIfAborted();
+    const stepIndex = STEPS.indexOf(step);
+    const [start, end] = [STARTS[stepIndex]!, STARTS[stepIndex + 1]!];
+    // A proof that is run again, for the float build, does not move the bar back.
+    done = Math.max(done, start + (end - start) * share);
+    onProgress?.({ step, stepIndex, steps: STEPS.length, fraction: done, ...(message ? { message } : {}) });
+  };
+}
+
+interface Inputs {
+  readonly original: Graph;
+  /** The whole model as a file. */
+  readonly bytes: Uint8Array;
+  readonly specs: TensorSpec[];
+  readonly calibration: Dataset | null;
+  readonly evaluation: Dataset | null;
+  readonly feeding: BatchOptions;
+}
+
+async function readInputs(options: BuildOptions): Promise<Inputs> {
+  const { modelPath, preprocess, seed = 1, signal } = options;
+  const original = await readChecked(modelPath);
+  const session = await Session.open(modelPath, options.modelName);
+  const specs = session.inputs;
+  await session.dispose();
+  return {
+    original,
+    bytes: await readWhole(modelPath),
+    specs,
+    calibration: options.calibrate ? await openDataset(options.calibrate) : null,
+    evaluation: options.evaluate ? await openDataset(options.evaluate) : null,
+    feeding: { inputs: specs, preprocess, batchSize: EVALUATION_BATCH, seed, signal },
+  };
+}
+
+/**
+ * Runs a recipe: model file to artifact folder with its proof. Writes model.onnx, golden.json and report.json into
+ * `outDir`. Throws the coded errors of reading, data and runtime, and the signal's reason when aborted.
+ */
+export async function buildVariant(options: BuildOptions): Promise<BuiltVariant> {
+  const tell = progressOf(options);
+  const started = process.cpuUsage();
+  tell('read', 0, options.modelName);
+  const inputs = await readInputs(options);
+  const candidate = options.recipe === 'int8' ? await quantizeStep(options, inputs, tell) : null;
+  const proof = await proveStep(options, inputs, candidate, tell);
+  const slower = proof.evidence.speedup !== null && proof.evidence.speedup < 1;
+  if (candidate?.int8 && slower) {
+    const reason = `int8 ran at ${proof.evidence.speedup!.toFixed(2)} times the speed of float here, so float was kept.`;
+    const float = await proveStep(
+      options,
+      inputs,
+      { ...candidate, int8: null, notes: [...candidate.notes, reason] },
+      tell,
+    );
+    return finish(options, inputs, float, started, tell);
+  }
+  return finish(options, inputs, proof, started, tell);
+}
+
+async function quantizeStep(options: BuildOptions, inputs: Inputs, tell: Tell): Promise<Candidate> {
+  const data = inputs.calibration;
+  if (!data) throw CalibrationMissing({ model: options.modelName });
+  tell('quantize', 0, `calibrating on ${Math.min(data.n, CALIBRATION_MAX)} samples`);
+  const feeding = { ...inputs.feeding, batchSize: calibrationBatch(inputs.specs), limit: CALIBRATION_MAX };
+  return makeInt8(inputs.original, options.profile, {
+    data,
+    feeding,
+    signal: options.signal,
+    onProgress: (share) => tell('quantize', 0.8 * share),
+  });
+}
+
+interface Proof {
+  readonly bytes: Uint8Array;
+  readonly evidence: Evidence;
+  readonly golden: { readonly text: string; readonly tolerance: Record<string, number> };
+  readonly outputs: TensorSpec[];
+}
+
+/** Runs float and variant side by side at the profile's session options, as the device will. */
+async function proveStep(
+  options: BuildOptions,
+  inputs: Inputs,
+  candidate: Candidate | null,
+  tell: Tell,
+): Promise<Proof> {
+  const { profile, outDir, modelName } = options;
+  const bytes = candidate?.int8 ? encodeModel(candidate.int8.graph) : inputs.bytes;
+  await writeArtifact(outDir, 'model.onnx', bytes);
+  const optimizedFile = path.join(outDir, '.optimized.onnx');
+  const float = await Session.open(options.modelPath, modelName, profile.session);
+  const variant = candidate?.int8 ? await Session.open(bytes, `${modelName} int8`, profile.session) : float;
+  const saved = await Session.open(bytes, modelName, profile.session, optimizedFile);
+  try {
+    const prepared = candidate?.int8 ? { graph: candidate.prepared, plan: candidate.int8.plan } : null;
+    const figures = describeNodes(await readModel(optimizedFile), prepared);
+    const data = inputs.evaluation ?? inputs.calibration ?? (await openDataset('random:8'));
+    const seen = (share: number) => tell('evaluate', share);
+    tell('evaluate', 0, `${data.n} samples`);
+    const comparison = await compare(float, variant, data, inputs.feeding, seen);
+    tell('measure', 0);
+    const latency = await measureHere(profile, float, variant, data, inputs.feeding);
+    const method = candidate?.int8 ? 'int8' : 'float';
+    const cases = await makeGolden(variant, data, inputs.feeding);
+    const graph = candidate?.int8?.graph ?? inputs.original;
+    const tolerance = goldenTolerance(graph, variant.outputs, comparison.outputRange, method);
+    const speedup = latency ? (method === 'float' ? 1 : latency.float.p50Us / latency.variant.p50Us) : null;
+    return {
+      bytes,
+      evidence: { method, candidate, figures, comparison, data, latency, speedup, floatBytes: inputs.bytes.length },
+      golden: { text: JSON.stringify(cases), tolerance },
+      outputs: variant.outputs,
+    };
+  } finally {
+    await Promise.all([...new Set([float, variant, saved])].map((session) => session.dispose()));
+    await rm(optimizedFile, { force: true });
+  }
+}
+
+/** Latency of both, only on a machine that the profile fits: an emulated or foreign figure would mislead. */
+async function measureHere(
+  profile: HardwareProfile,
+  float: Session,
+  variant: Session,
+  data: Dataset,
+  feeding: BatchOptions,
+): Promise<Evidence['latency']> {
+  if (!fits(await readLocalFacts(), profile)) return null;
+  for await (const { feeds } of batches(data, { ...feeding, batchSize: 1, limit: 1 })) {
+    return measurePair(float, variant, feeds, feeding.signal);
+  }
+  return null;
+}
+
+async function finish(
+  options: BuildOptions,
+  inputs: Inputs,
+  proof: Proof,
+  started: NodeJS.CpuUsage,
+  tell: Tell,
+): Promise<BuiltVariant> {
+  tell('write', 0);
+  const report = await assembleReport(options, proof.evidence, proof.bytes.length, process.cpuUsage(started));
+  const files = [
+    await writeArtifact(options.outDir, 'model.onnx', proof.bytes),
+    await writeArtifact(options.outDir, 'golden.json', proof.golden.text),
+  ];
+  await writeArtifact(options.outDir, 'report.json', `${JSON.stringify(report, null, 2)}\n`);
+  tell('write', 1);
+  return {
+    files,
+    entry: 'model.onnx',
+    inputs: inputs.specs,
+    outputs: proof.outputs,
+    sessionOptions: options.profile.session,
+    golden: { path: 'golden.json', tolerance: proof.golden.tolerance },
+    report,
+    kept: proof.evidence.method,
+  };
+}

@@ -1,0 +1,58 @@
+import type { HardwareProfile } from '../hardware/profile.js';
+import type { Graph } from '../onnx/graph.js';
+import type { PassRecord } from '../passes/index.js';
+import { PER_CHANNEL_OPSET } from '../passes/raise-opset.js';
+import type { CalibrationOptions } from '../quantize/calibrate.js';
+import { type Quantized, quantize } from '../quantize/quantize.js';
+import { prepare, quantizedNode } from './prepare.js';
+
+/** What the int8 recipe made of a model; `int8` is null when the original is to be kept, and the notes say why. */
+export interface Candidate {
+  readonly int8: Quantized | null;
+  readonly prepared: Graph;
+  readonly passes: readonly PassRecord[];
+  readonly notes: readonly string[];
+}
+
+/** QuantizeLinear exists from here on [ONNX QuantizeLinear-10]. */
+const QDQ_OPSET = 10;
+
+/** Prepares and quantizes a model for a profile. A model that is quantized already is never quantized twice. */
+export async function makeInt8(
+  original: Graph,
+  profile: HardwareProfile,
+  options: CalibrationOptions,
+): Promise<Candidate> {
+  const keep = (note: string): Candidate => ({ int8: null, prepared: original, passes: [], notes: [note] });
+  if (!profile.precisions.includes('int8')) return keep(`${profile.id} has no int8, so float was kept.`);
+  const quantized = quantizedNode(original);
+  if (quantized) {
+    return keep(`The model is quantized already (${quantized.opType}, ${quantized.name}); it was kept as it is.`);
+  }
+  const prepared = await prepare(original, options.data, options.feeding);
+  const notes = [...prepared.notes];
+  const used = { ...profile };
+  if (prepared.graph.opset() < PER_CHANNEL_OPSET) {
+    if (prepared.graph.opset() < QDQ_OPSET) {
+      return keep(`Opset ${prepared.graph.opset()} could not be raised and has no QuantizeLinear, so float was kept.`);
+    }
+    used.scheme = { ...profile.scheme, perChannel: false };
+    notes.push(`Opset ${prepared.graph.opset()} could not be raised, so weights have one scale a tensor.`);
+  }
+  const int8 = await quantize(prepared.graph, used, options);
+  if (!int8) notes.push(`No node of the model has an int8 kernel on ${profile.id}, so float was kept.`);
+  else notes.push(...describe(int8));
+  return { int8, prepared: prepared.graph, passes: prepared.passes, notes };
+}
+
+function describe({ method, candidates, insertion }: Quantized): string[] {
+  const tried = Object.entries(candidates).map(([name, db]) => `${name} ${db.toFixed(1)} dB`);
+  const notes = [`Activation ranges by ${method}, the best on the calibration data of ${tried.join(', ')}.`];
+  if (insertion.raisedForPairs > 0) {
+    notes.push(`${insertion.raisedForPairs} channels have coarser weights so that no 16-bit sum can overflow.`);
+  }
+  if (insertion.raisedForBias > 0) {
+    notes.push(`${insertion.raisedForBias} channels have coarser weights so that their bias fits into 32 bits.`);
+  }
+  return notes;
+}

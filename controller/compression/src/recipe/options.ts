@@ -1,0 +1,41 @@
+import type { ArtifactFile, Preprocess, Report, SessionOptions, TensorSpec } from '@espalier/proto';
+import type { HardwareProfile } from '../hardware/profile.js';
+
+export interface Progress {
+  readonly step: string;
+  readonly stepIndex: number;
+  readonly steps: number;
+  /** Share of the whole build that is done, 0..1. */
+  readonly fraction: number;
+  readonly message?: string;
+}
+
+export interface BuildOptions {
+  readonly modelPath: string;
+  readonly modelName: string;
+  readonly profile: HardwareProfile;
+  readonly recipe: 'float' | 'int8';
+  /** Data SPECs. Without one for evaluation, accuracy is read from the calibration data and labelled so. */
+  readonly calibrate: string | null;
+  readonly evaluate: string | null;
+  readonly preprocess: Preprocess | null;
+  readonly outDir: string;
+  readonly seed?: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Clock of the report's date. */
+  readonly now?: () => Date;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+export interface BuiltVariant {
+  /** Files of the artifact, in `outDir`. The report is beside them and not part of it. */
+  readonly files: ArtifactFile[];
+  readonly entry: string;
+  readonly inputs: TensorSpec[];
+  readonly outputs: TensorSpec[];
+  readonly sessionOptions: SessionOptions;
+  readonly golden: { readonly path: string; readonly tolerance: Record<string, number> };
+  readonly report: Report;
+  /** `float` when the recipe was int8 and the original was the better build; the report's notes say why. */
+  readonly kept: 'float' | 'int8';
+}

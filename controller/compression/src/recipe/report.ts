@@ -1,0 +1,102 @@
+import os from 'node:os';
+import { type Latency, Report } from '@espalier/proto';
+import type { Dataset } from '../data/content.js';
+import { runtimeVersion } from '../runtime/session.js';
+import type { Comparison } from './accuracy.js';
+import type { Candidate } from './int8.js';
+import type { LatencyPair } from './latency.js';
+import type { NodeFigures } from './nodes.js';
+import type { BuildOptions } from './options.js';
+
+/** Everything a report is made from. */
+export interface Evidence {
+  readonly method: 'float' | 'int8';
+  readonly candidate: Candidate | null;
+  readonly figures: NodeFigures;
+  readonly comparison: Comparison;
+  readonly data: Dataset;
+  readonly latency: LatencyPair | null;
+  readonly speedup: number | null;
+  readonly floatBytes: number;
+}
+
+/** Report v1. A float build is its own variant: nothing fixed, nothing broken, no noise. */
+export async function assembleReport(
+  options: BuildOptions,
+  evidence: Evidence,
+  variantBytes: number,
+  cpu: NodeJS.CpuUsage,
+): Promise<Report> {
+  const { method, candidate, figures, comparison, data, latency, floatBytes } = evidence;
+  const { fixed, broken, mcnemarP, agreement } = comparison;
+  const int8 = method === 'int8';
+  return Report.parse({
+    version: 1,
+    model: options.modelName,
+    profile: options.profile.id,
+    method,
+    runtime: { adapter: 'onnxruntime', version: runtimeVersion(), sessionOptions: options.profile.session },
+    machine: { cpu: os.cpus()[0]?.model.trim() ?? 'unknown', arch: process.arch, cores: os.availableParallelism() },
+    data: {
+      spec: data.spec,
+      n: comparison.n,
+      split: options.evaluate === data.spec ? 'evaluation' : 'calibration',
+      labelled: data.labelled,
+    },
+    float: { top1: comparison.top1Float, sizeBytes: floatBytes, latency: latency?.float ?? null },
+    variant: { top1: comparison.top1, sizeBytes: variantBytes, latency: variantLatency(latency, int8) },
+    fixed,
+    broken,
+    mcnemarP,
+    agreement,
+    sqnrDb: int8 ? comparison.sqnrDb : null,
+    speedup: evidence.speedup,
+    sizeRatio: int8 ? floatBytes / variantBytes : 1,
+    nodes: figures.nodes,
+    floatNodes: figures.floatNodes,
+    passes: passesOf(candidate),
+    notes: notesOf(options, evidence),
+    seed: options.seed ?? 1,
+    commands: [commandOf(options)],
+    cpuSeconds: (cpu.user + cpu.system) / 1e6,
+    peakRssMb: process.resourceUsage().maxRSS / 1024,
+    createdAt: (options.now?.() ?? new Date()).toISOString(),
+  } satisfies Report);
+}
+
+const variantLatency = (latency: LatencyPair | null, int8: boolean): Latency | null =>
+  latency && (int8 ? latency.variant : latency.float);
+
+function passesOf(candidate: Candidate | null): Report['passes'] {
+  if (!candidate) return [];
+  const passes: Report['passes'] = candidate.passes.map(({ name, applied, reasons }) => ({ name, applied, reasons }));
+  if (!candidate.int8) return passes;
+  const decisions = [...candidate.int8.plan.decisions];
+  const applied = decisions.filter(([, decision]) => decision.kind === 'int8').length;
+  const reasons = decisions.flatMap(([name, decision]) =>
+    decision.kind === 'float' ? [`${name}: ${decision.reason}`] : [],
+  );
+  return [...passes, { name: 'quantize', applied, reasons }];
+}
+
+function notesOf({ profile, preprocess, calibrate, evaluate }: BuildOptions, evidence: Evidence): string[] {
+  const { candidate, figures, latency } = evidence;
+  const notes = [...(candidate?.notes ?? [])];
+  if (!preprocess) notes.push('There is no preprocessing record: the data went in as it is.');
+  if (evidence.data.spec.startsWith('random:')) notes.push('Compared on random inputs: accuracy is not known.');
+  if (calibrate?.startsWith('random:')) notes.push('Calibrated on random inputs: expect a loss of accuracy.');
+  if (!evaluate && calibrate) notes.push('Compared on the calibration data: give other data to evaluate on.');
+  if (!latency) notes.push(`Latency is not measured: this machine is no ${profile.id}.`);
+  if (figures.missed.length > 0)
+    notes.push(`Planned for int8, but float in the runtime: ${figures.missed.join(', ')}.`);
+  return notes;
+}
+
+/** The command that builds the same again. */
+export function commandOf(options: BuildOptions): string {
+  const parts = ['npx espalier quantize', options.modelPath, '-o OUT', `--profile ${options.profile.id}`];
+  if (options.recipe === 'float') parts.push('--recipe float');
+  if (options.calibrate) parts.push(`--calibrate '${options.calibrate}'`);
+  if (options.evaluate) parts.push(`--evaluate '${options.evaluate}'`);
+  return parts.join(' ');
+}

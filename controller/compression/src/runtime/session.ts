@@ -1,0 +1,104 @@
+import { SessionOptions, type TensorSpec } from '@espalier/proto';
+import * as ort from 'onnxruntime-node';
+import { RuntimeRefused } from '../errors.js';
+
+export type Feeds = Readonly<Record<string, ort.Tensor>>;
+
+/** One tensor out of a run: float32 data, whatever the model's type, and its shape. */
+export interface Output {
+  readonly data: Float32Array;
+  readonly dims: readonly number[];
+}
+
+export const runtimeVersion = (): string =>
+  (ort as unknown as { env: { versions: { node?: string } } }).env.versions.node ?? 'unknown';
+
+/** Nested objects from dotted keys: onnxruntime-node joins them again with dots. */
+function nest(entries: Readonly<Record<string, string>>): Record<string, unknown> {
+  const root: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(entries)) {
+    const parts = key.split('.');
+    const last = parts.pop()!;
+    let at = root;
+    for (const part of parts) {
+      at[part] ??= {};
+      at = at[part] as Record<string, unknown>;
+    }
+    at[last] = value;
+  }
+  return root;
+}
+
+/** ONNX Runtime's own options for our session options. Warnings of the runtime are silenced: they go to stdout. */
+export function nativeOptions(options: SessionOptions): ort.InferenceSession.SessionOptions {
+  const { graphOptimizationLevel, extra, ...rest } = options;
+  return { ...rest, graphOptimizationLevel: graphOptimizationLevel as 'all', extra: nest(extra), logSeverityLevel: 3 };
+}
+
+export const defaultOptions: SessionOptions = SessionOptions.parse({});
+
+/** Our description of one input or output; a dimension that may vary has a name. */
+function specOf(meta: ort.InferenceSession.ValueMetadata): TensorSpec {
+  if (!meta.isTensor) return { name: meta.name, type: 'other', shape: [] };
+  const shape = meta.shape.map((dim, at) => (typeof dim === 'number' && dim >= 0 ? dim : String(dim) || `dim_${at}`));
+  return { name: meta.name, type: meta.type, shape };
+}
+
+/** A model loaded into ONNX Runtime. `run` blocks the calling thread; dispose it when done. */
+export class Session {
+  private constructor(
+    private readonly native: ort.InferenceSession,
+    readonly name: string,
+  ) {}
+
+  /** @throws ESP_RUNTIME_REFUSED with the runtime's own words. */
+  static async open(
+    model: Uint8Array | string,
+    name: string,
+    options: SessionOptions = defaultOptions,
+    optimizedModelFilePath?: string,
+  ): Promise<Session> {
+    try {
+      const native = { ...nativeOptions(options), ...(optimizedModelFilePath ? { optimizedModelFilePath } : {}) };
+      const source =
+        typeof model === 'string'
+          ? ort.InferenceSession.create(model, native)
+          : ort.InferenceSession.create(model, native);
+      return new Session(await source, name);
+    } catch (error) {
+      throw RuntimeRefused({ model: name, why: (error as Error).message }, { cause: error });
+    }
+  }
+
+  get inputs(): TensorSpec[] {
+    return this.native.inputMetadata.map(specOf);
+  }
+  get outputs(): TensorSpec[] {
+    return this.native.outputMetadata.map(specOf);
+  }
+
+  async run(feeds: Feeds): Promise<Record<string, ort.Tensor>> {
+    try {
+      return await this.native.run(feeds);
+    } catch (error) {
+      throw RuntimeRefused({ model: this.name, why: (error as Error).message }, { cause: error });
+    }
+  }
+
+  /** All outputs as float32, by name. */
+  async floats(feeds: Feeds): Promise<Record<string, Output>> {
+    const found: Record<string, Output> = {};
+    for (const [name, tensor] of Object.entries(await this.run(feeds))) {
+      const data = tensor.data as ArrayLike<number | bigint>;
+      found[name] = {
+        dims: tensor.dims,
+        data: data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number>, Number),
+      };
+    }
+    return found;
+  }
+
+  dispose(): Promise<void> {
+    return this.native.release();
+  }
+}
