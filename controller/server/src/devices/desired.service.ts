@@ -1,0 +1,67 @@
+import type { DesiredState, Target } from '@espalier/proto';
+import { Injectable } from '@nestjs/common';
+import { Clock } from '../common/clock.js';
+import { DesiredRepository } from './desired.repository.js';
+import { DesiredPublisher } from './desired-publisher.js';
+
+/** What each device is to serve: stored first, then published. The database is the truth, the broker a copy. */
+@Injectable()
+export class DesiredService {
+  constructor(
+    private readonly repository: DesiredRepository,
+    private readonly publisher: DesiredPublisher,
+    private readonly clock: Clock,
+  ) {}
+
+  /** null: serve what you have. */
+  async setTarget(deviceId: string, target: Target | null): Promise<void> {
+    await this.#change(deviceId, () => ({ target }));
+  }
+
+  /** Asks the device to end an execution. It stays asked until {@link clearCancel}. */
+  async cancel(deviceId: string, executionId: string): Promise<void> {
+    await this.#change(deviceId, ({ cancel, target }) => ({
+      cancel: [...new Set([...cancel, executionId])],
+      target: target?.executionId === executionId ? null : target,
+    }));
+  }
+
+  async clearCancel(deviceId: string, executionId: string): Promise<void> {
+    await this.#change(deviceId, ({ cancel }) =>
+      cancel.includes(executionId) ? { cancel: cancel.filter((id) => id !== executionId) } : null,
+    );
+  }
+
+  /** The document as the device gets it. Revision 0 when nothing was ever wanted of it. */
+  async current(deviceId: string): Promise<DesiredState> {
+    return this.repository.document(deviceId, this.clock.now());
+  }
+
+  /** Publishes the state again as a new revision, because its profile part changed. */
+  async refresh(deviceId: string): Promise<void> {
+    await this.#change(deviceId, () => ({}));
+  }
+
+  /** Publishes every device's state: at start and after the broker came back, for brokers keep retained messages in memory. */
+  async republishAll(signal?: AbortSignal): Promise<number> {
+    let count = 0;
+    for (const deviceId of await this.repository.deviceIds()) {
+      signal?.throwIfAborted();
+      await this.publisher.publish(await this.current(deviceId));
+      count++;
+    }
+    return count;
+  }
+
+  async #change(deviceId: string, change: Change): Promise<void> {
+    if (await this.repository.change(deviceId, this.clock.now(), change)) {
+      await this.publisher.publish(await this.current(deviceId));
+    }
+  }
+}
+
+/** From what is wanted now to what changes in it; null: nothing. */
+export type Change = (now: {
+  target: Target | null;
+  cancel: string[];
+}) => { target?: Target | null; cancel?: string[] } | null;

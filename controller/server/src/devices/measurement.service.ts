@@ -1,0 +1,38 @@
+import type { MeasurementMessage } from '@espalier/proto';
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { newId } from '../common/ids.js';
+import { type MeasurementQuery, MeasurementRepository } from './measurement.repository.js';
+import { type DeviceLatency, summarizeDevices } from './summarize.js';
+
+export type { DeviceLatency } from './summarize.js';
+
+/** What devices measured. */
+@Injectable()
+export class MeasurementService {
+  constructor(private readonly measurements: MeasurementRepository) {}
+
+  /** Stores one window inside the transaction that also notes its message id. */
+  async record(
+    deviceId: string,
+    profile: string | null,
+    window: MeasurementMessage,
+    manager: EntityManager,
+  ): Promise<void> {
+    const row = {
+      ...window,
+      id: newId('win', 12),
+      deviceId,
+      profile,
+      startedAt: new Date(window.startedAt),
+      endedAt: new Date(window.endedAt),
+    };
+    await this.measurements.insert(row, manager);
+  }
+
+  /** One figure for each (device, digest), from its newest window of the best class; see {@link summarizeDevices}. */
+  async summary(query: MeasurementQuery): Promise<DeviceLatency[]> {
+    if (query.deviceIds?.length === 0) return [];
+    return summarizeDevices(await this.measurements.windows(query));
+  }
+}
