@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
+import { create } from '@bufbuild/protobuf';
 import { Preprocess } from '@espalier/proto';
 import { PreprocessInvalid } from '../errors.js';
+import { StringStringEntryProtoSchema } from '../onnx/gen/onnx_pb.js';
 import type { Graph } from '../onnx/graph.js';
 
 /** ONNX metadata keys of our own. */
@@ -37,6 +39,13 @@ export async function readPreprocess(file: string): Promise<Preprocess> {
 
 export function metadataOf(graph: Graph, key: string): string | null {
   return graph.shell.metadataProps.find((entry) => entry.key === key)?.value ?? null;
+}
+
+/** Stores a record in the model's metadata, so that the file says by itself how it is fed. */
+export function writePreprocess(graph: Graph, record: Preprocess): void {
+  const others = graph.shell.metadataProps.filter((entry) => entry.key !== PREPROCESS_KEY);
+  const entry = create(StringStringEntryProtoSchema, { key: PREPROCESS_KEY, value: JSON.stringify(record) });
+  graph.shell.metadataProps = [...others, entry];
 }
 
 /**

@@ -41,6 +41,7 @@ export function insertQuantizers(
     if (producer && inside(producer)) quantizeMade(graph, producer, value, params);
     else quantizeRead(graph, value, params, graph.consumers(value).filter(inside));
   }
+  for (const node of [...graph.nodes]) if (node.opType === 'Pad' && kind(node) === 'carry') padQuantized(graph, node);
   graph.sort();
   return done;
 }
@@ -76,6 +77,21 @@ function quantizeMade(graph: Graph, producer: Node, value: string, params: Affin
   graph.change(producer, { outputs: producer.outputs.map((output) => (output === value ? raw : output)) });
   graph.add({ opType: 'QuantizeLinear', inputs: [raw, scale, zero], outputs: [quantized] });
   graph.add({ opType: 'DequantizeLinear', inputs: [quantized, scale, zero], outputs: [value] });
+}
+
+/**
+ * ONNX Runtime keeps a Pad between Q and DQ in float, so it pads the quantized tensor itself: with the zero point,
+ * which is zero.   [ONNX Pad-13: data and constant_value have one type]
+ */
+function padQuantized(graph: Graph, node: Node): void {
+  const before = graph.producer(node.inputs[0]!);
+  const [after] = graph.consumers(node.outputs[0]!);
+  if (before?.opType !== 'DequantizeLinear' || after?.opType !== 'QuantizeLinear') return;
+  const [pads, axes] = [node.inputs[1] ?? '', node.inputs[3]];
+  const inputs = [before.inputs[0]!, pads, before.inputs[2]!];
+  graph.change(node, { inputs: axes ? [...inputs, axes] : inputs, outputs: [after.outputs[0]!] });
+  graph.remove(after);
+  if (graph.consumers(before.outputs[0]!).length === 0 && !graph.isOutput(before.outputs[0]!)) graph.remove(before);
 }
 
 /** A float value that int8 nodes read: only they read it through the pair. */

@@ -4,6 +4,7 @@ import type { TensorSpec } from '@espalier/proto';
 import type { Dataset } from '../data/content.js';
 import { openDataset } from '../data/dataset.js';
 import { type BatchOptions, batches } from '../data/feeds.js';
+import { writePreprocess } from '../data/preprocess.js';
 import { CalibrationMissing } from '../errors.js';
 import { readLocalFacts } from '../hardware/local-facts.js';
 import { fits } from '../hardware/match.js';
@@ -98,6 +99,7 @@ export async function buildVariant(options: BuildOptions): Promise<BuiltVariant>
 async function quantizeStep(options: BuildOptions, inputs: Inputs, tell: Tell): Promise<Candidate> {
   const data = inputs.calibration;
   if (!data) throw CalibrationMissing({ model: options.modelName });
+  if (options.preprocess) writePreprocess(inputs.original, options.preprocess);
   tell('quantize', 0, `calibrating on ${Math.min(data.n, CALIBRATION_MAX)} samples`);
   const feeding = { ...inputs.feeding, batchSize: calibrationBatch(inputs.specs), limit: CALIBRATION_MAX };
   return makeInt8(inputs.original, options.profile, {

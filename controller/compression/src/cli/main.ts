@@ -1,0 +1,28 @@
+import { Command, CommanderError } from 'commander';
+import { evaluateCommand } from './evaluate.js';
+import { inspectCommand } from './inspect.js';
+import { profilesCommand } from './profiles.js';
+import { quantizeCommand } from './quantize.js';
+import { printError, processTerminal as terminal } from './terminal.js';
+
+const stop = new AbortController();
+process.once('SIGINT', () => stop.abort(new Error('stopped by Ctrl-C')));
+process.once('SIGTERM', () => stop.abort(new Error('stopped by SIGTERM')));
+
+const program = new Command('espalier')
+  .description('Compresses ONNX models for the hardware they will run on.')
+  .addCommand(quantizeCommand(terminal, stop.signal))
+  .addCommand(evaluateCommand(terminal, stop.signal))
+  .addCommand(inspectCommand(terminal))
+  .addCommand(profilesCommand(terminal))
+  .addHelpText(
+    'after',
+    '\nA data SPEC is cifar10:FILE, idx:IMAGES,LABELS, csv:FILE, kws:FILE, npy:DIR or random:N;\nsee docs/compression.md.',
+  );
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) throw error;
+  process.exitCode = printError(stop.signal.aborted ? stop.signal.reason : error, terminal);
+}

@@ -1,0 +1,103 @@
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import type { Report } from '@espalier/proto';
+import { Command, Option } from 'commander';
+import { findPreprocess } from '../data/preprocess.js';
+import { ProfileUnmatched } from '../errors.js';
+import { loadProfiles, profileById } from '../hardware/load.js';
+import { readLocalFacts } from '../hardware/local-facts.js';
+import { matchProfile } from '../hardware/match.js';
+import type { HardwareProfile } from '../hardware/profile.js';
+import { readChecked } from '../inspect.js';
+import { buildVariant } from '../recipe/build.js';
+import { writeArtifact } from '../recipe/write.js';
+import { comparisonRows, findings } from '../report/format.js';
+import { reportPage } from '../report/html.js';
+import { summarize } from '../report/summary.js';
+import { alignColumns, progressPrinter, type Terminal } from './terminal.js';
+
+interface Flags {
+  readonly output: string;
+  readonly profile?: string;
+  readonly calibrate?: string;
+  readonly evaluate?: string;
+  readonly preprocess?: string;
+  readonly report?: string;
+  readonly recipe: 'float' | 'int8';
+  readonly seed: string;
+  readonly profiles: string[];
+  readonly json?: boolean;
+}
+
+const collect = (value: string, sofar: string[]): string[] => [...sofar, value];
+export const profilesOption = () =>
+  new Option('--profiles <dir>', 'folder with more profiles; may be given again').argParser(collect).default([]);
+
+export const quantizeCommand = (terminal: Terminal, signal: AbortSignal): Command =>
+  new Command('quantize')
+    .description('Build the variant of a model for one hardware profile, and prove what it does.')
+    .argument('<model>', 'ONNX file')
+    .requiredOption('-o, --output <path>', 'file ending in .onnx, or a folder for the whole artifact')
+    .option('--profile <id>', 'hardware profile; by default the one that fits this machine')
+    .option('--calibrate <spec>', 'data to calibrate with; int8 needs it')
+    .option('--evaluate <spec>', 'data to compare float and variant on; take other samples than for calibration')
+    .option('--preprocess <file>', 'preprocessing record; by default MODEL.preprocess.json or the model’s metadata')
+    .option('--report <dir>', 'folder for report.json and report.html')
+    .addOption(new Option('--recipe <name>', 'what to build').choices(['float', 'int8']).default('int8'))
+    .option('--seed <number>', 'seed of random inputs', '1')
+    .addOption(profilesOption())
+    .option('--json', 'print the result as one JSON line')
+    .action((model: string, flags: Flags) => run(model, flags, terminal, signal));
+
+/** The profile named, or the one that fits this machine. Throws ESP_PROFILE_UNKNOWN, ESP_PROFILE_UNMATCHED. */
+export async function chooseProfile(id: string | undefined, dirs: readonly string[]): Promise<HardwareProfile> {
+  const profiles = await loadProfiles(dirs);
+  if (id) return profileById(id, profiles);
+  const facts = await readLocalFacts();
+  const match = matchProfile(facts, profiles);
+  if (!match) throw ProfileUnmatched({ arch: facts.arch });
+  return match.profile;
+}
+
+async function run(model: string, flags: Flags, terminal: Terminal, signal: AbortSignal): Promise<void> {
+  const profile = await chooseProfile(flags.profile, flags.profiles);
+  const { record } = await findPreprocess(model, await readChecked(model), flags.preprocess);
+  const single = flags.output.endsWith('.onnx');
+  const outDir = single ? await mkdtemp(path.join(os.tmpdir(), 'espalier-')) : flags.output;
+  try {
+    const { report } = await buildVariant({
+      modelPath: model,
+      modelName: path.basename(model).replace(/\.onnx$/i, ''),
+      profile,
+      recipe: flags.recipe,
+      calibrate: flags.calibrate ?? null,
+      evaluate: flags.evaluate ?? null,
+      preprocess: record,
+      outDir,
+      seed: Number(flags.seed),
+      signal,
+      onProgress: progressPrinter(terminal),
+    });
+    if (single) {
+      await mkdir(path.dirname(flags.output), { recursive: true });
+      await copyFile(path.join(outDir, 'model.onnx'), flags.output);
+    }
+    if (flags.report) await writeReport(flags.report, report);
+    terminal.out(flags.json ? `${JSON.stringify(summarize(report))}\n` : describe(report));
+  } finally {
+    if (single) await rm(outDir, { recursive: true, force: true });
+  }
+}
+
+async function writeReport(folder: string, report: Report): Promise<void> {
+  await writeArtifact(folder, 'report.json', `${JSON.stringify(report, null, 2)}\n`);
+  await writeArtifact(folder, 'report.html', reportPage(report));
+}
+
+function describe(report: Report): string {
+  const title = `${report.model} for ${report.profile}: ${report.method === 'int8' ? 'int8' : 'float, kept'}\n`;
+  const table = alignColumns([['', 'float', 'variant'], ...comparisonRows(report)]);
+  const floats = report.floatNodes.map(({ node, op, reason }) => `Float: ${node} (${op}): ${reason}`);
+  return `${title}${table}${[...findings(report), ...floats, ...report.notes].join('\n')}\n`;
+}

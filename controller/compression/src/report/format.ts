@@ -1,0 +1,34 @@
+import type { Report } from '@espalier/proto';
+
+/** Figures as people read them; what was not measured says so. */
+export const percent = (value: number | null): string => (value === null ? 'no labels' : `${value.toFixed(2)} %`);
+export const bytes = (value: number): string =>
+  value < 1024 * 1024 ? `${(value / 1024).toFixed(1)} KiB` : `${(value / 1024 / 1024).toFixed(2)} MiB`;
+export const latency = (value: Report['float']['latency']): string =>
+  value === null ? 'not measured' : `${value.p50Us.toFixed(1)} µs`;
+export const times = (value: number | null): string => (value === null ? 'not measured' : `${value.toFixed(2)}x`);
+
+/** The rows of the float-against-variant table: label, float, variant. */
+export function comparisonRows(report: Report): [string, string, string][] {
+  const { float, variant, data } = report;
+  return [
+    ['Top-1', percent(float.top1), percent(variant.top1)],
+    ['Latency p50', latency(float.latency), latency(variant.latency)],
+    ['Size', bytes(float.sizeBytes), bytes(variant.sizeBytes)],
+    ['Samples', data ? String(data.n) : 'none', data ? data.split : ''],
+  ];
+}
+
+/** What the comparison says beside the table, a sentence a line. */
+export function findings(report: Report): string[] {
+  const lines: string[] = [];
+  const { fixed, broken, mcnemarP, agreement, sqnrDb } = report;
+  lines.push(`Speed ${times(report.speedup)}, size ${report.sizeRatio.toFixed(2)} times smaller.`);
+  if (fixed !== null && broken !== null) {
+    const chance = mcnemarP === null ? '' : `, McNemar p = ${mcnemarP.toPrecision(2)}`;
+    lines.push(`${fixed} predictions fixed, ${broken} broken${chance}.`);
+  }
+  if (agreement !== null) lines.push(`The first class agrees with float on ${agreement.toFixed(2)} % of the samples.`);
+  for (const [output, db] of Object.entries(sqnrDb ?? {})) lines.push(`SQNR of ${output}: ${db.toFixed(1)} dB.`);
+  return lines;
+}

@@ -1,0 +1,49 @@
+/**
+ * `npm run bench:models -- --json`: int8 for this machine's profile on every model of ../shared/data, one line each.
+ * Every model runs in a process of its own, so that its CPU seconds and memory are its own.
+ *
+ *   node test/bench/models.ts [--json] [--only REGEX] [--profile ID]
+ */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { models } from './models-list.ts';
+
+const { values } = parseArgs({
+  options: { json: { type: 'boolean' }, only: { type: 'string' }, profile: { type: 'string' } },
+});
+const data = path.join(import.meta.dirname, '..', '..', '..', 'shared', 'data');
+if (!existsSync(data)) {
+  process.stderr.write(`Skipped: the models and data are not at ${data}.\n`);
+  process.exit(0);
+}
+
+/** The summary line of one model, from its own process. */
+async function measure(model: string): Promise<Record<string, unknown>> {
+  const child = spawn(
+    process.execPath,
+    [path.join(import.meta.dirname, 'models-child.ts'), data, model, values.profile ?? ''],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  let text = '';
+  child.stdout.on('data', (chunk) => {
+    text += chunk;
+  });
+  const code = await new Promise((resolve) => child.on('exit', resolve));
+  if (code !== 0) throw new Error(`${model} ended with ${code}`);
+  return JSON.parse(text) as Record<string, unknown>;
+}
+
+const wanted = new RegExp(values.only ?? '');
+for (const { model } of models.filter((one) => wanted.test(one.model))) {
+  const line = await measure(model);
+  if (values.json) process.stdout.write(`${JSON.stringify(line)}\n`);
+  else {
+    const { method, top1Float, top1, fixed, broken, speedup, sizeRatio } = line;
+    process.stdout.write(
+      `${model}: ${method}, top-1 ${top1Float} -> ${top1} (${fixed} fixed, ${broken} broken), ` +
+        `${speedup}x faster, ${sizeRatio}x smaller\n`,
+    );
+  }
+}
