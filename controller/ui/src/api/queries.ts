@@ -1,0 +1,73 @@
+import type {
+  ApiToken,
+  AuditEntry,
+  DatasetRow,
+  DecisionView,
+  DeviceRow,
+  DeviceView,
+  EnrolmentToken,
+  FleetView,
+  JobView,
+  MeasurementView,
+  ModelRow,
+  ModelView,
+  Page,
+  ProfileView,
+  RolloutRow,
+  RolloutView,
+  SampleView,
+  Session,
+  SystemView,
+  User,
+  VariantView,
+} from '@espalier/proto/api';
+import { type UseQueryResult, useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { type Query, read } from './client';
+
+/** One resource. `root` is the first part of the key: the name by which the event stream makes it old. */
+const useOne = <T>(root: string, path: string, query: Query = {}, enabled = true): UseQueryResult<T> =>
+  useQuery({ queryKey: [root, path, query], queryFn: ({ signal }) => read<T>(path, query, signal), enabled });
+
+/** A list that comes page by page: rows so far, the exact total, and the way to more. */
+export function usePages<T>(root: string, path: string, query: Query = {}) {
+  const pages = useInfiniteQuery({
+    queryKey: [root, path, query],
+    queryFn: ({ pageParam, signal }) => read<Page<T>>(path, { ...query, cursor: pageParam }, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.next,
+    placeholderData: (previous) => previous,
+  });
+  const rows = pages.data?.pages.flatMap((page) => page.items) ?? [];
+  return { ...pages, rows, total: pages.data?.pages[0]?.total ?? 0 };
+}
+
+export const useSession = () =>
+  useQuery({ queryKey: ['session'], queryFn: ({ signal }) => read<Session>('/session', {}, signal), retry: false });
+export const useSystem = () => useOne<SystemView>('system', '/system');
+export const useFleet = () => useOne<FleetView>('fleet', '/fleet');
+export const useSample = () => useOne<SampleView>('sample', '/sample');
+
+export const useDevices = (q: string) => usePages<DeviceRow>('devices', '/devices', { q, limit: 200 });
+export const useDevice = (id: string) => useOne<DeviceView>('device', `/devices/${id}`);
+export const useMeasurements = (id: string, since: string | null) =>
+  useOne<MeasurementView[]>('measurements', `/devices/${id}/measurements`, { since });
+
+export const useModels = () => useOne<ModelRow[]>('models', '/models');
+export const useModel = (id: string, enabled = true) => useOne<ModelView>('model', `/models/${id}`, {}, enabled);
+export const useVariant = (id: string) => useOne<VariantView>('variant', `/variants/${id}`);
+export const useDatasets = () => useOne<DatasetRow[]>('datasets', '/datasets');
+
+export const useRollouts = () => usePages<RolloutRow>('rollouts', '/rollouts');
+export const useRollout = (id: string) => useOne<RolloutView>('rollout', `/rollouts/${id}`);
+export const useJobs = () => usePages<JobView>('jobs', '/jobs');
+export const useJob = (id: string) => useOne<JobView>('job', `/jobs/${id}`);
+export const useDecisions = (modelId?: string) => usePages<DecisionView>('decisions', '/decisions', { modelId });
+
+export const useProfiles = () => useOne<ProfileView[]>('profiles', '/profiles');
+export const useProfile = (id: string) => useOne<ProfileView>('profiles', `/profiles/${id}`);
+
+export const useUsers = (enabled: boolean) => useOne<User[]>('users', '/users', {}, enabled);
+export const useTokens = (enabled: boolean) => useOne<ApiToken[]>('tokens', '/tokens', {}, enabled);
+export const useEnrolmentTokens = (enabled = true) =>
+  useOne<EnrolmentToken[]>('enrolment-tokens', '/enrolment-tokens', {}, enabled);
+export const useAudit = () => usePages<AuditEntry>('audit', '/audit');

@@ -1,0 +1,39 @@
+import type { VariantRow } from '@espalier/proto/api';
+
+/** A build in the plane of latency and accuracy. */
+export interface Point {
+  readonly row: VariantRow;
+  /** Microseconds; lower is better. */
+  readonly latencyUs: number;
+  /** Percent; higher is better. */
+  readonly accuracy: number;
+  /** True when devices measured the latency; false when it is the proof's, on the controller's machine. */
+  readonly onDevices: boolean;
+}
+
+/** The ready builds that have both figures. A latency that devices measured wins over the proof's. */
+export function pointsOf(rows: readonly VariantRow[]): Point[] {
+  return rows.flatMap((row) => {
+    const latencyUs = row.measured?.p50Us ?? row.proofP50Us;
+    if (row.state !== 'ready' || row.top1 === null || latencyUs === null || latencyUs <= 0) return [];
+    return [{ row, latencyUs, accuracy: row.top1, onDevices: row.measured !== null }];
+  });
+}
+
+const dominates = (a: Point, b: Point): boolean =>
+  a.latencyUs <= b.latencyUs && a.accuracy >= b.accuracy && (a.latencyUs < b.latencyUs || a.accuracy > b.accuracy);
+
+/** The points no other point beats in both figures, fastest first. */
+export const frontOf = (points: readonly Point[]): Point[] =>
+  points.filter((point) => !points.some((other) => dominates(other, point))).sort((a, b) => a.latencyUs - b.latencyUs);
+
+/**
+ * The build to roll out: the fastest on the front that keeps the accuracy budget (points below float, null = none);
+ * null when none does.
+ */
+export function chosenOf(points: readonly Point[], maxAccuracyDrop: number | null): Point | null {
+  const keeps = ({ row, accuracy }: Point): boolean =>
+    row.accuracyOk ??
+    (maxAccuracyDrop === null || row.top1Float === null || row.top1Float - accuracy <= maxAccuracyDrop);
+  return frontOf(points).find(keeps) ?? null;
+}

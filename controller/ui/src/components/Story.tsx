@@ -1,0 +1,16 @@
+import type { DecisionView } from '@espalier/proto/api';
+import { decisions as s } from '../strings/decisions';
+import { DecisionCard } from './DecisionCard';
+
+/** What the controller did by itself, oldest at the left: one line of time that scrolls inside its own box. */
+export function Story({ decisions }: { readonly decisions: readonly DecisionView[] }) {
+  const ordered = [...decisions].sort((a, b) => a.at.localeCompare(b.at));
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard (WCAG 2.1.1)
+    <section className="story" aria-label={s.story} tabIndex={0}>
+      {ordered.map((decision) => (
+        <DecisionCard key={decision.id} decision={decision} />
+      ))}
+    </section>
+  );
+}

@@ -1,0 +1,160 @@
+import type { DeviceView, Served } from '@espalier/proto/api';
+import { Button } from '@mantine/core';
+import { useState } from 'react';
+import { Link, useLocation, useParams } from 'wouter';
+import { useChange } from '../../api/mutations';
+import { useDevice } from '../../api/queries';
+import { Confirm } from '../../components/Confirm';
+import { CodedError } from '../../components/ErrorNote';
+import { Facts } from '../../components/Facts';
+import { shortDigest } from '../../components/format';
+import { Latency } from '../../components/Latency';
+import { Loaded } from '../../components/Loaded';
+import { Page, Section } from '../../components/Page';
+import { Status, Tone } from '../../components/Status';
+import { doneToast } from '../../components/toasts';
+import { When } from '../../components/When';
+import { common } from '../../strings/common';
+import { devices as s } from '../../strings/devices';
+import { Executions } from './Executions';
+import { FactList } from './FactList';
+import { Timeline } from './Timeline';
+
+function ServedLink({ served }: { readonly served: Served | null }) {
+  if (!served) return <span className="muted">{s.nothing}</span>;
+  const text = `${served.model} ${served.modelVersion} ${served.method}`;
+  return (
+    <>
+      {served.variantId ? <Link href={`/variants/${served.variantId}`}>{text}</Link> : text}{' '}
+      <code className="mono muted">{shortDigest(served.digest)}</code>
+    </>
+  );
+}
+
+function Serving({ device }: { readonly device: DeviceView }) {
+  return (
+    <Section title={s.servingTitle}>
+      <div className="card stack">
+        <Facts
+          of={[
+            [s.current, <ServedLink key="current" served={device.serving} />],
+            [s.target, <ServedLink key="target" served={device.target} />],
+            ...(device.waitsFor
+              ? ([
+                  [
+                    s.waitsFor,
+                    <Tone key="waits" tone="running">
+                      <span style={{ whiteSpace: 'normal' }}>{device.waitsFor}</span>
+                    </Tone>,
+                  ],
+                ] as const)
+              : []),
+            [s.previous, <ServedLink key="previous" served={device.previous} />],
+            [s.p50, <Latency key="p50" latency={device.latency} />],
+            [s.p95, <Latency key="p95" latency={device.latency} figure="p95Us" />],
+            ['p99', <Latency key="p99" latency={device.latency} figure="p99Us" />],
+            [s.endpoint, device.endpoint && <code className="mono">{device.endpoint}</code>],
+          ]}
+        />
+        {device.error && <CodedError error={device.error} />}
+      </div>
+    </Section>
+  );
+}
+
+function Identity({ device }: { readonly device: DeviceView }) {
+  return (
+    <Section title={s.identity}>
+      <div className="card">
+        <Facts
+          of={[
+            [s.status, <Status key="status" state={device.status} />],
+            [s.profile, device.profile && <Link href={`/profiles/${device.profile}`}>{device.profile}</Link>],
+            [
+              s.matched,
+              device.matched.length > 0 ? (
+                <ul className="bare" key="matched">
+                  {device.matched.map((fact) => (
+                    <li key={fact}>{fact}</li>
+                  ))}
+                </ul>
+              ) : (
+                s.matchedNone
+              ),
+            ],
+            [s.board, device.board],
+            [s.seen, <When key="seen" at={device.lastSeenAt} />],
+            [s.enrolled, <When key="enrolled" at={device.enrolledAt} />],
+            [s.certificate, <When key="certificate" at={device.certificateExpiresAt} />],
+          ]}
+        />
+      </div>
+    </Section>
+  );
+}
+
+function RemoveDevice({ device }: { readonly device: DeviceView }) {
+  const [asked, setAsked] = useState(false);
+  const [, go] = useLocation();
+  const remove = useChange({
+    touches: ['devices', 'fleet'],
+    quiet: true,
+    onDone: () => {
+      doneToast(s.removed(device.name));
+      go('/devices');
+    },
+  });
+  return (
+    <>
+      <Button variant="default" onClick={() => setAsked(true)}>
+        {s.remove}
+      </Button>
+      {asked && (
+        <Confirm
+          title={s.remove}
+          verb={common.remove}
+          name={device.name}
+          busy={remove.isPending}
+          error={remove.error}
+          onClose={() => setAsked(false)}
+          onConfirm={() => remove.mutate({ method: 'DELETE', path: `/devices/${device.id}` })}
+        >
+          {s.removeLead(device.name)}
+        </Confirm>
+      )}
+    </>
+  );
+}
+
+/** What is it, what does it serve, is it healthy? */
+export default function DevicePage() {
+  const { id = '' } = useParams<{ id: string }>();
+  const query = useDevice(id);
+  const device = query.data;
+  return (
+    <Page
+      title={device?.name ?? id}
+      crumb={{ label: s.title, href: '/devices' }}
+      below={device && <Status state={device.status} />}
+      actions={device && <RemoveDevice device={device} />}
+    >
+      <Loaded query={query} lines={8}>
+        {(data) => (
+          <>
+            <div className="columns">
+              <Serving device={data} />
+              <Identity device={data} />
+            </div>
+            <Timeline deviceId={data.id} />
+            <Section title={s.executions}>
+              <Executions executions={data.executions} />
+            </Section>
+            <Section title={s.facts}>
+              <FactList facts={data.facts} />
+            </Section>
+          </>
+        )}
+      </Loaded>
+    </Page>
+  );
+}

@@ -1,0 +1,104 @@
+import type { JobView } from '@espalier/proto/api';
+import { Progress } from '@mantine/core';
+import { useEffect, useRef } from 'react';
+import { Link, useParams } from 'wouter';
+import { useJob } from '../../api/queries';
+import { CodedError } from '../../components/ErrorNote';
+import { Facts } from '../../components/Facts';
+import { formatClock, formatShare } from '../../components/format';
+import { Loaded } from '../../components/Loaded';
+import { Page, Section } from '../../components/Page';
+import { Status } from '../../components/Status';
+import { When } from '../../components/When';
+import { jobs as s } from '../../strings/jobs';
+import { CancelJob } from '../optimizations/CancelJob';
+import { etaWords } from './eta';
+
+/** How near to its end (px) a log counts as being followed. */
+const FOLLOW_PX = 24;
+
+/** The log follows its end until one scrolls up, and follows again when one scrolls back down. */
+function Log({ lines }: { readonly lines: JobView['log'] }) {
+  const box = useRef<HTMLPreElement>(null);
+  const follows = useRef(true);
+  const count = lines.length;
+  useEffect(() => {
+    const element = box.current;
+    if (count > 0 && element && follows.current) element.scrollTop = element.scrollHeight;
+  }, [count]);
+  if (count === 0) return <span className="muted">{s.logEmpty}</span>;
+  return (
+    <pre
+      ref={box}
+      className="log"
+      role="log"
+      aria-label={s.log}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard (WCAG 2.1.1)
+      tabIndex={0}
+      onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
+        follows.current = scrollHeight - scrollTop - clientHeight < FOLLOW_PX;
+      }}
+    >
+      {lines.map(({ at, text }) => `${formatClock(Date.parse(at))}  ${text}\n`)}
+    </pre>
+  );
+}
+
+function ProgressCard({ job }: { readonly job: JobView }) {
+  return (
+    <div className="card stack" aria-live="polite">
+      <div className="spread">
+        <Status state={job.state} />
+        <span className="muted small">
+          {job.state === 'RUNNING' && (job.etaSeconds ? etaWords(job.etaSeconds) : s.noEta)}
+        </span>
+      </div>
+      <Progress value={job.progress * 100} aria-label={s.progress} />
+      <span className="small">
+        {formatShare(job.progress)}
+        {job.step && ` · ${s.stepOf(job.step, (job.stepIndex ?? 0) + 1, job.steps ?? 1)}`}
+      </span>
+      {job.error && <CodedError error={job.error} />}
+    </div>
+  );
+}
+
+/** One build: how far it is, what it says, and the way to what it makes. */
+export default function JobPage() {
+  const { id = '' } = useParams<{ id: string }>();
+  const query = useJob(id);
+  const job = query.data;
+  return (
+    <Page
+      title={job?.title ?? s.job}
+      crumb={{ label: s.title, href: '/optimizations' }}
+      actions={job && <CancelJob job={job} />}
+    >
+      <Loaded query={query} lines={6}>
+        {(data) => (
+          <>
+            <ProgressCard job={data} />
+            <div className="card">
+              <Facts
+                of={[
+                  [s.model, data.modelId && <Link href={`/models/${data.modelId}`}>{s.open}</Link>],
+                  [s.variant, data.variantId && <Link href={`/variants/${data.variantId}`}>{s.open}</Link>],
+                  [s.profile, data.profile && <Link href={`/profiles/${data.profile}`}>{data.profile}</Link>],
+                  [s.recipe, data.recipe],
+                  [s.by, data.requestedBy],
+                  [s.attempt, String(data.attempt)],
+                  [s.created, <When key="created" at={data.createdAt} />],
+                  [s.started, <When key="started" at={data.startedAt} />],
+                  [s.ended, data.endedAt && <When key="ended" at={data.endedAt} />],
+                ]}
+              />
+            </div>
+            <Section title={s.log}>
+              <Log lines={data.log} />
+            </Section>
+          </>
+        )}
+      </Loaded>
+    </Page>
+  );
+}

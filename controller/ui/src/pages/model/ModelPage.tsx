@@ -1,0 +1,121 @@
+import type { ModelView } from '@espalier/proto/api';
+import { Button, Switch } from '@mantine/core';
+import { useState } from 'react';
+import { useLocation, useParams } from 'wouter';
+import { useChange } from '../../api/mutations';
+import { useModel } from '../../api/queries';
+import { Confirm } from '../../components/Confirm';
+import { Loaded } from '../../components/Loaded';
+import { Page, Section } from '../../components/Page';
+import { doneToast, undoToast } from '../../components/toasts';
+import { common } from '../../strings/common';
+import { models as s } from '../../strings/models';
+import { BudgetForm } from './BudgetForm';
+import { FleetTable } from './FleetTable';
+import { Info } from './Info';
+import { ModelDecisions } from './ModelDecisions';
+import { Optimize } from './Optimize';
+import { PickData } from './PickData';
+import { Tradeoffs } from './Tradeoffs';
+import { VariantTable } from './VariantTable';
+
+const touches = ['model', 'models', 'fleet'] as const;
+
+/** The closed loop's switch. Reversible, so it acts at once and can be taken back. */
+function AutoSwitch({ model }: { readonly model: ModelView }) {
+  const path = `/models/${model.id}`;
+  const flip = useChange({ touches });
+  const set = (autoOptimize: boolean) =>
+    flip.mutate(
+      { method: 'PATCH', path, body: { autoOptimize } },
+      {
+        onSuccess: () =>
+          undoToast(autoOptimize ? s.autoOn : s.autoOff, () =>
+            flip.mutate({ method: 'PATCH', path, body: { autoOptimize: !autoOptimize } }),
+          ),
+      },
+    );
+  return (
+    <Switch
+      label={s.autoLabel}
+      checked={model.autoOptimize}
+      disabled={flip.isPending}
+      onChange={(event) => set(event.currentTarget.checked)}
+    />
+  );
+}
+
+function RemoveModel({ model }: { readonly model: ModelView }) {
+  const [asked, setAsked] = useState(false);
+  const [, go] = useLocation();
+  const remove = useChange({
+    touches: ['models', 'fleet'],
+    quiet: true,
+    onDone: () => {
+      doneToast(s.removed(model.name));
+      go('/models');
+    },
+  });
+  return (
+    <>
+      <Button variant="default" onClick={() => setAsked(true)}>
+        {s.remove}
+      </Button>
+      {asked && (
+        <Confirm
+          title={s.remove}
+          verb={common.remove}
+          name={model.name}
+          busy={remove.isPending}
+          error={remove.error}
+          onClose={() => setAsked(false)}
+          onConfirm={() => remove.mutate({ method: 'DELETE', path: `/models/${model.id}` })}
+        >
+          {s.removeLead(common.deviceCount(model.devices))}
+        </Confirm>
+      )}
+    </>
+  );
+}
+
+/** Which versions, budgets and variants; and the way from a file to a rollout. */
+export default function ModelPage() {
+  const { id = '' } = useParams<{ id: string }>();
+  const query = useModel(id);
+  const model = query.data;
+  return (
+    <Page
+      title={model ? `${model.name} ${model.version}` : s.name}
+      crumb={{ label: s.title, href: '/models' }}
+      actions={model && <RemoveModel model={model} />}
+    >
+      <Loaded query={query} lines={8}>
+        {(data) => (
+          <>
+            <div className="columns">
+              <PickData model={data} />
+              <Section title={s.budgetTitle}>
+                <div className="card stack">
+                  <BudgetForm key={data.id} model={data} />
+                  <AutoSwitch model={data} />
+                </div>
+              </Section>
+            </div>
+            <Optimize model={data} />
+            {data.variantRows.length > 0 && <Tradeoffs model={data} />}
+            <Section title={s.variantsTitle}>
+              <VariantTable model={data} />
+            </Section>
+            <Section title={s.fleetTitle}>
+              <FleetTable model={data} />
+            </Section>
+            <ModelDecisions modelId={data.id} />
+            <Section title={s.info}>
+              <Info model={data} />
+            </Section>
+          </>
+        )}
+      </Loaded>
+    </Page>
+  );
+}
