@@ -76,22 +76,22 @@ async function sampleInputs(data: Dataset, at: number, options: BatchOptions): P
   if (inputs.length > 1) {
     throw DataUnfit({ spec: data.spec, input: input.name, why: `the model has ${inputs.length} inputs; use npy:` });
   }
-  return { [input.name]: await oneInput(data, content, input, preprocess) };
+  return { [input.name]: oneInput(data, content, input, preprocess) };
 }
 
-async function oneInput(
+function oneInput(
   data: Dataset,
   content: Extract<Content, { kind: 'image' | 'stored' }>,
   input: TensorSpec,
   record: Preprocess | null,
-): Promise<Float32Array> {
+): Float32Array {
   if (content.kind === 'stored') {
     const out = new Float32Array(content.values.length);
     if (record) dequantizeInto(content.values, record, out);
     else out.set(content.values);
     return out;
   }
-  const pixels = await fitImage(content.pixels, record);
+  const pixels = fitImage(content.pixels, record);
   const channelsFirst = input.shape[1] === 1 || input.shape[1] === 3;
   const plain: Preprocess = {
     version: 1,

@@ -1,7 +1,5 @@
 import type { Pixels, Preprocess } from '@espalier/proto';
-import sharp from 'sharp';
-
-const raw = ({ width, height, channels }: Pixels) => ({ raw: { width, height, channels: channels as 1 | 3 } });
+import { cropPixels, resizePixels } from './resize.js';
 
 /** Grey from RGB with the weights of ITU-R BT.601, or RGB from grey by repeating it. */
 export function recolour(pixels: Pixels, channels: number): Pixels {
@@ -17,25 +15,18 @@ export function recolour(pixels: Pixels, channels: number): Pixels {
 }
 
 /** Brings an image to the size and number of channels the record names; without a record it stays as it is. */
-export async function fitImage(pixels: Pixels, record: Preprocess | null): Promise<Pixels> {
+export function fitImage(pixels: Pixels, record: Preprocess | null): Pixels {
   const coloured = record?.color ? recolour(pixels, record.color === 'GRAY' ? 1 : 3) : pixels;
   const resize = record?.resize;
   if (!resize) return coloured;
   const { width, height, kernel, mode } = resize;
-  if (mode === 'stretch' && coloured.width === width && coloured.height === height) return coloured;
-  let image = sharp(coloured.data, raw(coloured));
-  if (mode === 'stretch') image = image.resize({ width, height, fit: 'fill', kernel, fastShrinkOnLoad: false });
-  else {
-    // Short side first, then the middle: the usual evaluation crop.
-    const short = resize.resizeShort ?? Math.min(width, height);
-    const factor = short / Math.min(coloured.width, coloured.height);
-    const wide = Math.max(width, Math.round(coloured.width * factor));
-    const tall = Math.max(height, Math.round(coloured.height * factor));
-    image = image
-      .resize({ width: wide, height: tall, fit: 'fill', kernel, fastShrinkOnLoad: false })
-      .extract({ left: Math.floor((wide - width) / 2), top: Math.floor((tall - height) / 2), width, height });
-  }
-  const colour = coloured.channels === 1 ? 'b-w' : 'srgb';
-  const { data, info } = await image.toColourspace(colour).raw().toBuffer({ resolveWithObject: true });
-  return recolour({ data, width: info.width, height: info.height, channels: info.channels }, coloured.channels);
+  if (coloured.width === width && coloured.height === height) return coloured;
+  if (mode === 'stretch') return resizePixels(coloured, width, height, kernel);
+  // Short side first, then the middle: the usual evaluation crop.
+  const short = resize.resizeShort ?? Math.min(width, height);
+  const factor = short / Math.min(coloured.width, coloured.height);
+  const wide = Math.max(width, Math.round(coloured.width * factor));
+  const tall = Math.max(height, Math.round(coloured.height * factor));
+  const scaled = resizePixels(coloured, wide, tall, kernel);
+  return cropPixels(scaled, Math.floor((wide - width) / 2), Math.floor((tall - height) / 2), width, height);
 }
