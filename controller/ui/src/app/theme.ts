@@ -1,4 +1,9 @@
-import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from '@mantine/core';
+import {
+  type CSSVariablesResolver,
+  createTheme,
+  defaultVariantColorsResolver,
+  type MantineColorsTuple,
+} from '@mantine/core';
 
 /** An espalier's green: shade 7 on light, shade 3 on dark grounds, both with the contrast of text. */
 const green: MantineColorsTuple = [
@@ -14,12 +19,30 @@ const green: MantineColorsTuple = [
   '#054632',
 ];
 
+/** The grounds and lines of the dark scheme, from text (0) to what lies deepest (9). */
+const dark: MantineColorsTuple = [
+  '#e6e9ee',
+  '#c5cad3',
+  '#a9b1bd',
+  '#6b7480',
+  '#3a414c',
+  '#2e343d',
+  '#1c2027',
+  '#14171c',
+  '#101318',
+  '#0b0d11',
+];
+
 export const theme = createTheme({
   primaryColor: 'green',
   primaryShade: { light: 7, dark: 3 },
-  colors: { green },
-  autoContrast: true,
-  luminanceThreshold: 0.25,
+  colors: { green, dark },
+  variantColorResolver: (input) => {
+    const colors = defaultVariantColorsResolver(input);
+    // The accent is dark on light grounds and light on dark ones, so what stands on it must turn with it.
+    const isAccent = input.variant === 'filled' && (input.color ?? 'green') === 'green';
+    return isAccent ? { ...colors, color: 'var(--mantine-primary-color-contrast)' } : colors;
+  },
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif',
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, monospace',
   defaultRadius: 6,
@@ -58,6 +81,7 @@ export const resolver: CSSVariablesResolver = () => ({
     '--mantine-color-error': '#8c1d18',
   },
   dark: {
+    '--mantine-primary-color-contrast': '#0b1f17',
     '--mantine-color-body': '#14171c',
     '--mantine-color-text': '#e6e9ee',
     '--mantine-color-dimmed': '#a9b1bd',

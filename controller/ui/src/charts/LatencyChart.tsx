@@ -20,6 +20,7 @@ const markPlugin = (marks: readonly Mark[]): uPlot.Plugin => ({
       ctx.strokeStyle = token('--muted');
       ctx.fillStyle = token('--muted');
       ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+      ctx.textAlign = 'left';
       ctx.setLineDash([4, 4]);
       for (const { atSeconds, label } of marks) {
         const x = plot.valToPos(atSeconds, 'x', true);

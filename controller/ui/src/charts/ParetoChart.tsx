@@ -98,6 +98,7 @@ function Dot({ point, scales, onFront, chosen }: DotProps) {
         cy={y}
         r={radius}
         fill={onFront ? 'var(--series-1)' : 'var(--mantine-color-body)'}
+        fillOpacity={onDevices ? 1 : 0.3}
         stroke="var(--series-1)"
         strokeWidth={2}
         strokeDasharray={onDevices ? undefined : '3 2'}

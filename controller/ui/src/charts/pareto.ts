@@ -27,13 +27,21 @@ const dominates = (a: Point, b: Point): boolean =>
 export const frontOf = (points: readonly Point[]): Point[] =>
   points.filter((point) => !points.some((other) => dominates(other, point))).sort((a, b) => a.latencyUs - b.latencyUs);
 
-/**
- * The build to roll out: the fastest on the front that keeps the accuracy budget (points below float, null = none);
- * null when none does.
- */
-export function chosenOf(points: readonly Point[], maxAccuracyDrop: number | null): Point | null {
+/** The fastest build on the front that keeps the accuracy budget (points below float, null = no limit). */
+function fastestOf(points: readonly Point[], maxAccuracyDrop: number | null): Point | null {
   const keeps = ({ row, accuracy }: Point): boolean =>
     row.accuracyOk ??
     (maxAccuracyDrop === null || row.top1Float === null || row.top1Float - accuracy <= maxAccuracyDrop);
   return frontOf(points).find(keeps) ?? null;
+}
+
+/**
+ * The build of one profile to roll out: the fastest on the front that keeps the accuracy budget. Where no latency is
+ * known (the profile does not fit the controller, and no device serves it yet), the smallest that keeps the budget.
+ */
+export function chosenOf(rows: readonly VariantRow[], maxAccuracyDrop: number | null): VariantRow | null {
+  const fastest = fastestOf(pointsOf(rows), maxAccuracyDrop);
+  if (fastest) return fastest.row;
+  const usable = rows.filter((row) => row.state === 'ready' && row.accuracyOk !== false);
+  return usable.toSorted((a, b) => (a.sizeBytes ?? 0) - (b.sizeBytes ?? 0))[0] ?? null;
 }

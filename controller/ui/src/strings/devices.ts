@@ -3,7 +3,7 @@ export const devices = {
   title: 'Devices',
   add: 'Add device',
   filter: 'Filter',
-  filterHint: 'Words, or status: profile: model: group:',
+  filterHint: 'Words, or status: profile: model:',
   found: (total: number) => `${total.toLocaleString()} device${total === 1 ? '' : 's'}`,
   all: 'all',
   empty: 'No device is enrolled',

@@ -1,4 +1,5 @@
 import type { DeviceRow } from '@espalier/proto/api';
+import { useMediaQuery } from '@mantine/hooks';
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useRef } from 'react';
 import { Link } from 'wouter';
@@ -9,6 +10,8 @@ import { When } from '../../components/When';
 import { devices as s } from '../../strings/devices';
 
 const ROW_PX = 44;
+/** On a phone what a device serves stands below its name. */
+const PHONE_ROW_PX = 60;
 /** Rows left below the window when the next page is asked for. */
 const AHEAD = 40;
 
@@ -16,30 +19,29 @@ const columns = [
   [s.name, ''],
   [s.status, ''],
   [s.profile, 'wide-only'],
-  [s.serving, ''],
+  [s.serving, 'wide-only'],
   [s.p50, 'num'],
   [s.p95, 'num wide-only'],
   [s.seen, 'wide-only'],
 ] as const;
 
+const servedWords = ({ serving }: DeviceRow): string =>
+  serving ? `${serving.model} ${serving.modelVersion} ${serving.method}` : s.nothing;
+
 function Cells({ device }: { readonly device: DeviceRow }) {
-  const { serving } = device;
   return (
     <>
       <td>
-        <Link href={`/devices/${device.id}`}>{device.name}</Link>
+        <Link className="nowrap" href={`/devices/${device.id}`}>
+          {device.name}
+        </Link>
+        <div className="phone-only muted">{servedWords(device)}</div>
       </td>
       <td>
         <Status state={device.status} />
       </td>
       <td className="wide-only nowrap">{device.profile ?? '–'}</td>
-      <td className="nowrap">
-        {serving ? (
-          `${serving.model} ${serving.modelVersion} ${serving.method}`
-        ) : (
-          <span className="muted">{s.nothing}</span>
-        )}
-      </td>
+      <td className={`wide-only nowrap ${device.serving ? '' : 'muted'}`}>{servedWords(device)}</td>
       <td className="num">
         <Latency latency={device.latency} />
       </td>
@@ -55,7 +57,7 @@ function Cells({ device }: { readonly device: DeviceRow }) {
 
 /** The height of the rows that are not drawn. */
 const Gap = ({ px }: { readonly px: number }) => (
-  <tr role="presentation" style={{ blockSize: px, border: 0 }}>
+  <tr style={{ blockSize: px, border: 0 }}>
     <td colSpan={columns.length} style={{ padding: 0 }} />
   </tr>
 );
@@ -64,12 +66,15 @@ const Gap = ({ px }: { readonly px: number }) => (
 export function DeviceTable({ devices }: { readonly devices: ReturnType<typeof usePages<DeviceRow>> }) {
   const { rows, total, hasNextPage, isFetchingNextPage, fetchNextPage } = devices;
   const box = useRef<HTMLElement>(null);
+  const rowPx = useMediaQuery('(width <= 760px)') ? PHONE_ROW_PX : ROW_PX;
   const list = useWindowVirtualizer({
     count: rows.length,
-    estimateSize: () => ROW_PX,
+    estimateSize: () => rowPx,
     overscan: 12,
     scrollMargin: box.current?.offsetTop ?? 0,
   });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new row height makes all sizes known so far wrong
+  useEffect(() => list.measure(), [rowPx]);
   const items = list.getVirtualItems();
   const lastIndex = items.at(-1)?.index ?? 0;
   useEffect(() => {
@@ -96,7 +101,7 @@ export function DeviceTable({ devices }: { readonly devices: ReturnType<typeof u
             const device = rows[index];
             return (
               device && (
-                <tr key={device.id} aria-rowindex={index + 2} style={{ blockSize: ROW_PX }}>
+                <tr key={device.id} aria-rowindex={index + 2} style={{ blockSize: rowPx }}>
                   <Cells device={device} />
                 </tr>
               )

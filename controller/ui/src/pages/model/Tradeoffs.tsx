@@ -26,8 +26,10 @@ export function Tradeoffs({ model }: { readonly model: ModelView }) {
   const [, go] = useLocation();
   const profiles = [...new Set(model.variantRows.map(({ profile }) => profile))].sort();
   const [wanted, setWanted] = useUrlState('profile');
-  const profile = profiles.includes(wanted) ? wanted : (profiles[0] ?? '');
-  const points = pointsOf(model.variantRows.filter((row) => row.profile === profile));
+  const of = (profile: string) => pointsOf(model.variantRows.filter((row) => row.profile === profile));
+  const richest = profiles.toSorted((a, b) => of(b).length - of(a).length)[0] ?? '';
+  const profile = profiles.includes(wanted) ? wanted : richest;
+  const points = of(profile);
   const chosen = chosenIds(model);
   const actions = (
     <div className="row">

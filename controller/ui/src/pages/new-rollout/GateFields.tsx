@@ -13,14 +13,13 @@ interface Props {
 export function GateFields({ gate, onChange }: Props) {
   const orNull = (value: string | number, scale = 1) => (value === '' ? null : Number(value) * scale);
   return (
-    <div className="row">
+    <div className="fields" style={{ gridTemplateColumns: 'repeat(auto-fill, minmax(220px, 1fr))' }}>
       <NumberInput
         label={s.gateP95}
         suffix={s.ms}
         min={0.001}
         decimalScale={3}
         hideControls
-        w={180}
         value={gate.p95Us === null ? '' : gate.p95Us / 1000}
         onChange={(value) => {
           const us = orNull(value, 1000);
@@ -33,7 +32,6 @@ export function GateFields({ gate, onChange }: Props) {
         min={0.1}
         decimalScale={2}
         hideControls
-        w={220}
         value={gate.maxRegression ?? ''}
         onChange={(value) => onChange({ ...gate, maxRegression: orNull(value) })}
       />
@@ -42,7 +40,6 @@ export function GateFields({ gate, onChange }: Props) {
         suffix={s.devicesSuffix}
         min={1}
         hideControls
-        w={180}
         value={gate.minDevices}
         onChange={(value) => onChange({ ...gate, minDevices: Math.max(1, Number(value)) })}
       />

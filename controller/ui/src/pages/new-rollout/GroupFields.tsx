@@ -28,8 +28,8 @@ function Fields({ group, onChange }: FieldProps) {
       <TextInput
         label={s.groupName}
         required
+        withAsterisk={false}
         maxLength={40}
-        w={130}
         value={group.name}
         onChange={(event) => onChange({ name: event.currentTarget.value })}
       />
@@ -42,7 +42,7 @@ function Fields({ group, onChange }: FieldProps) {
           max={max}
           hideControls
           required
-          w={130}
+          withAsterisk={false}
           value={group[key]}
           onChange={(value) => onChange({ [key]: Number(value) })}
         />
@@ -60,7 +60,7 @@ export function GroupFields({ groups, onChange }: Props) {
       <span className="muted small">{s.planLead}</span>
       {groups.map((group, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a group is its place in the order; its name is being typed
-        <fieldset key={index} className="card row" style={{ alignItems: 'flex-end', margin: 0 }}>
+        <fieldset key={index} className="card fields" style={{ margin: 0 }}>
           <legend className="muted small">{index + 1}</legend>
           <Fields group={group} onChange={(part) => change(index, part)} />
           {index < groups.length - 1 && (

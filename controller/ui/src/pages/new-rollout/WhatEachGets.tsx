@@ -14,7 +14,7 @@ export function WhatEachGets({ variants, isBest }: Props) {
   if (variants.length === 0) return <span className="muted">{s.whatEmpty}</span>;
   return (
     <div className="stack">
-      {isBest && <span className="muted">{s.best}:</span>}
+      {isBest && <span className="muted">{s.best}</span>}
       <Table
         label={s.what}
         rows={variants}

@@ -49,7 +49,7 @@ function Executions({ rollout }: { readonly rollout: RolloutView }) {
       keyOf={(row) => row.id}
       columns={[
         { name: s.device, cell: (row) => <Link href={`/devices/${row.deviceId}`}>{row.deviceName}</Link> },
-        { name: s.groups, wide: true, cell: (row) => rollout.groupViews[row.group]?.name ?? String(row.group + 1) },
+        { name: s.groupOf, wide: true, cell: (row) => rollout.groupViews[row.group]?.name ?? String(row.group + 1) },
         { name: s.state, cell: (row) => <Status state={row.state} /> },
         { name: s.step, cell: (row) => <StepCell execution={row} /> },
         { name: s.error, cell: (row) => <ErrorCell execution={row} /> },
