@@ -6,8 +6,9 @@ import { formatCount, formatUs } from '../../components/format';
 import { Latency } from '../../components/Latency';
 import { Loaded } from '../../components/Loaded';
 import { Page, Section } from '../../components/Page';
-import { Status, Tone } from '../../components/Status';
+import { Status, Tone, toneOf } from '../../components/Status';
 import { Table } from '../../components/Table';
+import { states } from '../../strings/common';
 import { fleet as s } from '../../strings/fleet';
 import { Attention } from './Attention';
 import { Journey } from './Journey';
@@ -23,7 +24,8 @@ function Counts({ fleet }: { readonly fleet: FleetView }) {
         <div className="row small">
           {(['online', 'degraded', 'offline'] as const).map((status) => (
             <Link key={status} className="plain" href={`/devices?q=status:${status}`}>
-              {formatCount(devices[status])} <Status state={status} />
+              {formatCount(devices[status])}{' '}
+              <Tone tone={devices[status] > 0 ? toneOf(status) : 'none'}>{states[status]}</Tone>
             </Link>
           ))}
         </div>
@@ -76,27 +78,18 @@ function Served({ rows }: { readonly rows: FleetView['served'] }) {
   );
 }
 
-/** Is anything wrong, and what changed by itself? */
-export default function FleetPage() {
-  const fleet = useFleet();
+/** What a fleet with at least one device has to tell. */
+function Numbers({ fleet }: { readonly fleet: FleetView }) {
   const decisions = useDecisions();
   return (
-    <Page title={s.title}>
-      <Loaded query={fleet}>
-        {(data) => (
-          <>
-            <Journey fleet={data} />
-            {data.attention.length > 0 ? <Attention items={data.attention} /> : <Tone tone="good">{s.allWell}</Tone>}
-            <Counts fleet={data} />
-            <Section title={s.budgets}>
-              <Budgets rows={data.budgets} />
-            </Section>
-            <Section title={s.served}>
-              <Served rows={data.served} />
-            </Section>
-          </>
-        )}
-      </Loaded>
+    <>
+      <Counts fleet={fleet} />
+      <Section title={s.budgets}>
+        <Budgets rows={fleet.budgets} />
+      </Section>
+      <Section title={s.served}>
+        <Served rows={fleet.served} />
+      </Section>
       <Section title={s.decisions}>
         {decisions.rows.length === 0 ? (
           <span className="muted">{s.decisionsEmpty}</span>
@@ -108,6 +101,24 @@ export default function FleetPage() {
           </div>
         )}
       </Section>
+    </>
+  );
+}
+
+/** Is anything wrong, and what changed by itself? */
+export default function FleetPage() {
+  const fleet = useFleet();
+  return (
+    <Page title={s.title}>
+      <Loaded query={fleet}>
+        {(data) => (
+          <>
+            <Journey fleet={data} />
+            {data.attention.length > 0 ? <Attention items={data.attention} /> : <Tone tone="good">{s.allWell}</Tone>}
+            {data.devices.total > 0 && <Numbers fleet={data} />}
+          </>
+        )}
+      </Loaded>
     </Page>
   );
 }

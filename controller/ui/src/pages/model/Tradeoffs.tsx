@@ -15,8 +15,7 @@ export function chosenIds(model: ModelView): string[] {
   const profiles = [...new Set(model.variantRows.map(({ profile }) => profile))];
   return profiles.flatMap((profile) => {
     const rows = model.variantRows.filter((row) => row.profile === profile);
-    const chosen =
-      chosenOf(pointsOf(rows), model.budget.maxAccuracyDrop)?.row ?? rows.find((row) => row.state === 'ready');
+    const chosen = chosenOf(rows, model.budget.maxAccuracyDrop);
     return chosen ? [chosen.id] : [];
   });
 }
