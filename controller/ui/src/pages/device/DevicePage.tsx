@@ -10,6 +10,7 @@ import { Facts } from '../../components/Facts';
 import { shortDigest } from '../../components/format';
 import { Latency } from '../../components/Latency';
 import { Loaded } from '../../components/Loaded';
+import { May } from '../../components/May';
 import { Page, Section } from '../../components/Page';
 import { Status, Tone } from '../../components/Status';
 import { doneToast } from '../../components/toasts';
@@ -136,7 +137,13 @@ export default function DevicePage() {
       title={device?.name ?? id}
       crumb={{ label: s.title, href: '/devices' }}
       below={device && <Status state={device.status} />}
-      actions={device && <RemoveDevice device={device} />}
+      actions={
+        device && (
+          <May>
+            <RemoveDevice device={device} />
+          </May>
+        )
+      }
     >
       <Loaded query={query} lines={8}>
         {(data) => (

@@ -29,6 +29,8 @@ const servedWords = ({ serving }: DeviceRow): string =>
   serving ? `${serving.model} ${serving.modelVersion} ${serving.method}` : s.nothing;
 
 function Cells({ device }: { readonly device: DeviceRow }) {
+  // What an offline device measured last may be old; it is shown, but not as the present.
+  const faded = device.status === 'offline' ? 'muted' : '';
   return (
     <>
       <td>
@@ -42,10 +44,10 @@ function Cells({ device }: { readonly device: DeviceRow }) {
       </td>
       <td className="wide-only nowrap">{device.profile ?? '–'}</td>
       <td className={`wide-only nowrap ${device.serving ? '' : 'muted'}`}>{servedWords(device)}</td>
-      <td className="num">
+      <td className={`num ${faded}`}>
         <Latency latency={device.latency} />
       </td>
-      <td className="num wide-only">
+      <td className={`num wide-only ${faded}`}>
         <Latency latency={device.latency} figure="p95Us" />
       </td>
       <td className="wide-only">

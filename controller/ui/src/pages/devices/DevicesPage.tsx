@@ -6,6 +6,7 @@ import { Empty } from '../../components/Empty';
 import { ErrorNote } from '../../components/ErrorNote';
 import { Icon } from '../../components/Icon';
 import { icons } from '../../components/icons';
+import { May } from '../../components/May';
 import { Page } from '../../components/Page';
 import { useUrlState } from '../../components/url-state';
 import { Waiting } from '../../components/Waiting';
@@ -54,9 +55,11 @@ export default function DevicesPage() {
   const [add, setAdd] = useUrlState('add');
   const devices = useDevices(q);
   const addButton = (
-    <Button leftSection={<Icon path={icons.plus} />} onClick={() => setAdd('1')}>
-      {s.add}
-    </Button>
+    <May>
+      <Button leftSection={<Icon path={icons.plus} />} onClick={() => setAdd('1')}>
+        {s.add}
+      </Button>
+    </May>
   );
   const clearButton = (
     <Button variant="default" onClick={() => setQ('')}>

@@ -4,6 +4,7 @@ import { Link } from 'wouter';
 import { useChange } from '../../api/mutations';
 import { useModels, useRollouts, useSample, useSystem } from '../../api/queries';
 import { CodedError } from '../../components/ErrorNote';
+import { May } from '../../components/May';
 import { Section } from '../../components/Page';
 import { Status, Tone } from '../../components/Status';
 import { fleet as s } from '../../strings/fleet';
@@ -11,9 +12,11 @@ import { fleet as s } from '../../strings/fleet';
 function RunSample({ label }: { readonly label: string }) {
   const run = useChange({ touches: ['sample'] });
   return (
-    <Button loading={run.isPending} onClick={() => run.mutate({ method: 'POST', path: '/sample' })}>
-      {label}
-    </Button>
+    <May>
+      <Button loading={run.isPending} onClick={() => run.mutate({ method: 'POST', path: '/sample' })}>
+        {label}
+      </Button>
+    </May>
   );
 }
 

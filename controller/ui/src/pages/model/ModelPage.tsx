@@ -6,6 +6,7 @@ import { useChange } from '../../api/mutations';
 import { useModel } from '../../api/queries';
 import { Confirm } from '../../components/Confirm';
 import { Loaded } from '../../components/Loaded';
+import { May } from '../../components/May';
 import { Page, Section } from '../../components/Page';
 import { doneToast, undoToast } from '../../components/toasts';
 import { common } from '../../strings/common';
@@ -87,21 +88,29 @@ export default function ModelPage() {
     <Page
       title={model ? `${model.name} ${model.version}` : s.name}
       crumb={{ label: s.title, href: '/models' }}
-      actions={model && <RemoveModel model={model} />}
+      actions={
+        model && (
+          <May>
+            <RemoveModel model={model} />
+          </May>
+        )
+      }
     >
       <Loaded query={query} lines={8}>
         {(data) => (
           <>
-            <div className="columns">
-              <PickData model={data} />
-              <Section title={s.budgetTitle}>
-                <div className="card stack">
-                  <BudgetForm key={data.id} model={data} />
-                  <AutoSwitch model={data} />
-                </div>
-              </Section>
-            </div>
-            <Optimize model={data} />
+            <May>
+              <div className="columns">
+                <PickData model={data} />
+                <Section title={s.budgetTitle}>
+                  <div className="card stack">
+                    <BudgetForm key={data.id} model={data} />
+                    <AutoSwitch model={data} />
+                  </div>
+                </Section>
+              </div>
+              <Optimize model={data} />
+            </May>
             {data.variantRows.length > 0 && <Tradeoffs model={data} />}
             <Section title={s.variantsTitle}>
               <VariantTable model={data} />

@@ -5,6 +5,7 @@ import { ParetoChart } from '../../charts/ParetoChart';
 import { chosenOf, pointsOf } from '../../charts/pareto';
 import { Icon } from '../../components/Icon';
 import { icons } from '../../components/icons';
+import { May } from '../../components/May';
 import { Section } from '../../components/Page';
 import { useUrlState } from '../../components/url-state';
 import { charts } from '../../strings/charts';
@@ -35,13 +36,15 @@ export function Tradeoffs({ model }: { readonly model: ModelView }) {
       {profiles.length > 1 && (
         <SegmentedControl size="xs" aria-label={s.profile} data={profiles} value={profile} onChange={setWanted} />
       )}
-      <Button
-        leftSection={<Icon path={icons.rollout} />}
-        disabled={chosen.length === 0}
-        onClick={() => go(`/rollouts/new?model=${model.id}&variants=${chosen.join(',')}`)}
-      >
-        {s.rollOut}
-      </Button>
+      <May>
+        <Button
+          leftSection={<Icon path={icons.rollout} />}
+          disabled={chosen.length === 0}
+          onClick={() => go(`/rollouts/new?model=${model.id}&variants=${chosen.join(',')}`)}
+        >
+          {s.rollOut}
+        </Button>
+      </May>
     </div>
   );
   return (

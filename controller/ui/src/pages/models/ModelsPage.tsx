@@ -9,6 +9,7 @@ import { Empty } from '../../components/Empty';
 import { ErrorNote } from '../../components/ErrorNote';
 import { formatBytes, formatCount } from '../../components/format';
 import { Loaded } from '../../components/Loaded';
+import { May } from '../../components/May';
 import { Page } from '../../components/Page';
 import { Table } from '../../components/Table';
 import { When } from '../../components/When';
@@ -57,7 +58,9 @@ export default function ModelsPage() {
   const models = useModels();
   return (
     <Page title={s.title}>
-      <DropModel />
+      <May>
+        <DropModel />
+      </May>
       <Loaded query={models}>
         {(rows) =>
           rows.length === 0 ? (

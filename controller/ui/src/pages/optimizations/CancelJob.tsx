@@ -1,6 +1,7 @@
 import type { JobView } from '@espalier/proto/api';
 import { Button } from '@mantine/core';
 import { useChange } from '../../api/mutations';
+import { May } from '../../components/May';
 import { jobs as s } from '../../strings/jobs';
 
 /** Cancel while it runs, try again when it failed or was canceled; nothing else. */
@@ -9,14 +10,16 @@ export function CancelJob({ job }: { readonly job: JobView }) {
   const verb = /^(QUEUED|RUNNING)$/.test(job.state) ? 'cancel' : /^(FAILED|CANCELED)$/.test(job.state) ? 'retry' : null;
   if (!verb) return null;
   return (
-    <Button
-      size="compact-sm"
-      variant="default"
-      loading={act.isPending}
-      aria-label={`${s[verb]}: ${job.title}`}
-      onClick={() => act.mutate({ method: 'POST', path: `/jobs/${job.id}/${verb}`, body: {} })}
-    >
-      {s[verb]}
-    </Button>
+    <May>
+      <Button
+        size="compact-sm"
+        variant="default"
+        loading={act.isPending}
+        aria-label={`${s[verb]}: ${job.title}`}
+        onClick={() => act.mutate({ method: 'POST', path: `/jobs/${job.id}/${verb}`, body: {} })}
+      >
+        {s[verb]}
+      </Button>
+    </May>
   );
 }

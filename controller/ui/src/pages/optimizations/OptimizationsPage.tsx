@@ -6,6 +6,7 @@ import { useDecisions, useJobs, useModels } from '../../api/queries';
 import { Empty } from '../../components/Empty';
 import { ErrorNote } from '../../components/ErrorNote';
 import { formatSeconds, formatShare } from '../../components/format';
+import { May } from '../../components/May';
 import { More } from '../../components/More';
 import { Page, Section } from '../../components/Page';
 import { Status } from '../../components/Status';
@@ -75,14 +76,16 @@ function ModelStory({ decisions }: { readonly decisions: readonly DecisionView[]
       <div className="spread">
         <Link href={`/models/${first.modelId}`}>{first.model}</Link>
         {model?.autoOptimize && (
-          <Button
-            size="compact-sm"
-            variant="default"
-            loading={flip.isPending}
-            onClick={() => set(false, () => undoToast(s.stopped, () => set(true)))}
-          >
-            {s.stop}
-          </Button>
+          <May>
+            <Button
+              size="compact-sm"
+              variant="default"
+              loading={flip.isPending}
+              onClick={() => set(false, () => undoToast(s.stopped, () => set(true)))}
+            >
+              {s.stop}
+            </Button>
+          </May>
         )}
       </div>
       <Story decisions={decisions} />

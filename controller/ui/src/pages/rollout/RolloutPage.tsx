@@ -4,6 +4,7 @@ import { useRollout } from '../../api/queries';
 import { Facts } from '../../components/Facts';
 import { formatCount } from '../../components/format';
 import { Loaded } from '../../components/Loaded';
+import { May } from '../../components/May';
 import { Page, Section } from '../../components/Page';
 import { Status, toneOf } from '../../components/Status';
 import { Table } from '../../components/Table';
@@ -122,7 +123,13 @@ export default function RolloutPage() {
           </Link>
         )
       }
-      actions={rollout && <RolloutActions rollout={rollout} />}
+      actions={
+        rollout && (
+          <May>
+            <RolloutActions rollout={rollout} />
+          </May>
+        )
+      }
     >
       <Loaded query={query} lines={8}>
         {(data) => (

@@ -5,6 +5,7 @@ import { useRollouts } from '../../api/queries';
 import { Empty } from '../../components/Empty';
 import { ErrorNote } from '../../components/ErrorNote';
 import { formatCount } from '../../components/format';
+import { May } from '../../components/May';
 import { More } from '../../components/More';
 import { Page } from '../../components/Page';
 import { Status } from '../../components/Status';
@@ -27,7 +28,11 @@ function Progress({ row }: { readonly row: RolloutRow }) {
 export default function RolloutsPage() {
   const [, go] = useLocation();
   const rollouts = useRollouts();
-  const create = <Button onClick={() => go('/rollouts/new')}>{s.create}</Button>;
+  const create = (
+    <May>
+      <Button onClick={() => go('/rollouts/new')}>{s.create}</Button>
+    </May>
+  );
   return (
     <Page title={s.title} actions={rollouts.total > 0 && create}>
       <div>
