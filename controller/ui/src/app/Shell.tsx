@@ -1,6 +1,6 @@
 import { ActionIcon, Button, Tooltip, useMantineColorScheme } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
-import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { connectLive } from '../api/live';
 import { Brand, Icon } from '../components/Icon';
@@ -11,6 +11,7 @@ import { LiveMark } from './LiveMark';
 import { places } from './navigation';
 
 const Palette = lazy(() => import('./Palette'));
+const KeysDialog = lazy(() => import('./KeysDialog'));
 
 const order = ['auto', 'light', 'dark'] as const;
 
@@ -50,14 +51,15 @@ function SideBar({ open, onGo }: { readonly open: boolean; readonly onGo: () => 
 export function Shell({ children }: { readonly children: ReactNode }) {
   const client = useQueryClient();
   const [menu, setMenu] = useState(false);
-  const [palette, setPalette] = useState(false);
+  const [overlay, setOverlay] = useState<'palette' | 'keys' | null>(null);
+  const close = () => setOverlay(null);
   useEffect(() => connectLive(client), [client]);
-  useKeys();
+  useKeys(useCallback(() => setOverlay('keys'), []));
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== 'k') return;
       event.preventDefault();
-      setPalette(true);
+      setOverlay('palette');
     };
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);
@@ -91,7 +93,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
           variant="default"
           size="xs"
           leftSection={<Icon path={icons.search} />}
-          onClick={() => setPalette(true)}
+          onClick={() => setOverlay('palette')}
         >
           {s.search}
         </Button>
@@ -101,11 +103,10 @@ export function Shell({ children }: { readonly children: ReactNode }) {
       <main className="shell-main" id="main" tabIndex={-1}>
         {children}
       </main>
-      {palette && (
-        <Suspense>
-          <Palette onClose={() => setPalette(false)} />
-        </Suspense>
-      )}
+      <Suspense>
+        {overlay === 'palette' && <Palette onClose={close} />}
+        {overlay === 'keys' && <KeysDialog onClose={close} />}
+      </Suspense>
     </div>
   );
 }

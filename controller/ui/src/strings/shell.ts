@@ -28,6 +28,13 @@ export const shell = {
   rollout: 'Rollout',
   nothingFound: 'Nothing of this name.',
   paletteHint: 'Go to a page, device, model or rollout',
+  keys: 'Keys',
+  keyList: [
+    ['Ctrl K', 'Go to a page, device, model or rollout'],
+    ['/', 'The page’s filter'],
+    ['j, k', 'Next and previous row; Enter opens it'],
+    ['?', 'This list'],
+  ],
   signIn: 'Sign in',
   signInLead: 'Use the one-time link that the controller printed at its start, or your name and password.',
   signingIn: 'Signing in with the link …',
