@@ -23,7 +23,7 @@ export function ErrorCell({ execution }: { readonly execution: ExecutionView }) 
   const { error } = execution;
   if (!error) return '–';
   return (
-    <span>
+    <span className="prose">
       {error.message} {error.action} <code className="mono muted">{error.code}</code>
     </span>
   );

@@ -23,11 +23,11 @@ function State({ row }: { readonly row: VariantRow }) {
     <>
       <Status state={row.state} />
       {row.error && (
-        <div className="small">
+        <div className="small prose">
           {row.error.message} <code className="mono muted">{row.error.code}</code>
         </div>
       )}
-      {row.note && <div className="muted small">{row.note}</div>}
+      {row.note && <div className="muted small prose">{row.note}</div>}
     </>
   );
 }

@@ -46,7 +46,7 @@ export function Gates({ groups }: { readonly groups: readonly GroupView[] }) {
           cell: ({ gate }) => (
             <>
               <Status state={gate.verdict} />
-              <div className="muted small">{gate.reason}</div>
+              <div className="muted small prose">{gate.reason}</div>
             </>
           ),
         },

@@ -52,7 +52,7 @@ export default function RolloutsPage() {
                 cell: (row) => (
                   <>
                     <Status state={row.state} />
-                    {row.reason && <div className="muted small">{row.reason}</div>}
+                    {row.reason && <div className="muted small prose">{row.reason}</div>}
                   </>
                 ),
               },
