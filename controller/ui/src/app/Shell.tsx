@@ -6,6 +6,8 @@ import { connectLive } from '../api/live';
 import { Brand, Icon } from '../components/Icon';
 import { icons } from '../components/icons';
 import { shell as s } from '../strings/shell';
+import { useArrival } from './arrival';
+import { JobWatch } from './JobWatch';
 import { useKeys } from './keyboard';
 import { LiveMark } from './LiveMark';
 import { places } from './navigation';
@@ -54,6 +56,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
   const [overlay, setOverlay] = useState<'palette' | 'keys' | null>(null);
   const close = () => setOverlay(null);
   useEffect(() => connectLive(client), [client]);
+  useArrival();
   useKeys(useCallback(() => setOverlay('keys'), []));
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
@@ -99,6 +102,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
         </Button>
         <SchemeToggle />
       </header>
+      <JobWatch />
       <SideBar open={menu} onGo={() => setMenu(false)} />
       <main className="shell-main" id="main" tabIndex={-1}>
         {children}

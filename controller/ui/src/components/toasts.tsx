@@ -1,7 +1,9 @@
+import type { JobView } from '@espalier/proto/api';
 import { Button } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
+import { Link } from 'wouter';
 import { errorOf } from '../api/failure';
-import { common } from '../strings/common';
+import { common, states } from '../strings/common';
 
 /** How long a reversible act can be taken back from its toast. */
 const UNDO_MS = 10_000;
@@ -19,6 +21,19 @@ export function errorToast(thrown: unknown): void {
 
 export function doneToast(text: string): void {
   notifications.show({ message: text, closeButtonProps: { 'aria-label': common.dismiss } });
+}
+
+/** A build that ended: what became of it, and the way to it. */
+export function jobToast({ id, title, state }: Pick<JobView, 'id' | 'title' | 'state'>): void {
+  notifications.show({
+    color: state === 'FAILED' ? 'red' : undefined,
+    closeButtonProps: { 'aria-label': common.dismiss },
+    message: (
+      <Link href={`/jobs/${id}`}>
+        {title}: {states[state]}
+      </Link>
+    ),
+  });
 }
 
 /** Tells what was done, and for ten seconds takes it back on a click. */

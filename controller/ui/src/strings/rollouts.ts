@@ -78,6 +78,11 @@ export const rollouts = {
   abortText: (value: string, threshold: string, executed: number, minimum: number) =>
     `${value} of ${threshold}; counts from ${minimum} executed (now ${executed})`,
   executions: 'Devices',
+  which: 'Which devices',
+  whichAll: 'All',
+  whichFailed: 'Failed',
+  whichFlight: 'In flight',
+  noneOfThem: 'None at the moment.',
   executionsEmpty: 'No device has been asked yet.',
   device: 'Device',
   step: 'Step',

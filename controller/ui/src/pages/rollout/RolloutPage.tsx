@@ -7,10 +7,9 @@ import { Loaded } from '../../components/Loaded';
 import { May } from '../../components/May';
 import { Page, Section } from '../../components/Page';
 import { Status, toneOf } from '../../components/Status';
-import { Table } from '../../components/Table';
 import { When } from '../../components/When';
 import { rollouts as s } from '../../strings/rollouts';
-import { ErrorCell, StepCell } from '../device/Executions';
+import { Executions } from './Executions';
 import { Abort, Gates } from './Gates';
 import { Groups } from './Groups';
 import { RolloutActions } from './RolloutActions';
@@ -38,25 +37,6 @@ function Summary({ rollout }: { readonly rollout: RolloutView }) {
         </span>
       )}
     </div>
-  );
-}
-
-function Executions({ rollout }: { readonly rollout: RolloutView }) {
-  if (rollout.executions.length === 0) return <span className="muted">{s.executionsEmpty}</span>;
-  return (
-    <Table
-      label={s.executions}
-      rows={rollout.executions}
-      keyOf={(row) => row.id}
-      columns={[
-        { name: s.device, cell: (row) => <Link href={`/devices/${row.deviceId}`}>{row.deviceName}</Link> },
-        { name: s.groupOf, wide: true, cell: (row) => rollout.groupViews[row.group]?.name ?? String(row.group + 1) },
-        { name: s.state, cell: (row) => <Status state={row.state} /> },
-        { name: s.step, cell: (row) => <StepCell execution={row} /> },
-        { name: s.error, cell: (row) => <ErrorCell execution={row} /> },
-        { name: s.updated, wide: true, cell: (row) => <When at={row.updatedAt} /> },
-      ]}
-    />
   );
 }
 
@@ -144,9 +124,7 @@ export default function RolloutPage() {
                 <Abort criteria={data.abort} />
               </div>
             </Section>
-            <Section title={s.executions}>
-              <Executions rollout={data} />
-            </Section>
+            <Executions rollout={data} />
             <About rollout={data} />
           </>
         )}
