@@ -1,6 +1,7 @@
 /** The small decisions of the pages, as tables. */
 import t from 'tap';
 import { switchMarks } from '../src/charts/marks.ts';
+import { proposePreprocess } from '../src/pages/model/propose-preprocess.ts';
 import { defaultGroups, withGroup } from '../src/pages/new-rollout/plan.ts';
 import { possibleCommands } from '../src/pages/rollout/commands.ts';
 import { filterLayers } from '../src/pages/variant/filter-layers.ts';
@@ -70,3 +71,12 @@ t.test(
     t.equal(filterLayers(nodes, floatNodes, 'all').length, 2);
   },
 );
+
+t.test('the proposed preprocessing follows the shape of the image input, and is none without one', async (t) => {
+  const propose = (...shape: (number | string)[]) => proposePreprocess([{ name: 'x', type: 'float32', shape }]);
+  const nchw = propose('N', 3, 224, 200);
+  t.match(nchw, { layout: 'NCHW', color: 'RGB', resize: { height: 224, width: 200 }, mean: [0, 0, 0], std: [1, 1, 1] });
+  t.match(propose(1, 28, 28, 1), { layout: 'NHWC', color: 'GRAY', resize: { height: 28, width: 28 } });
+  t.equal(propose('N', 3, 'H', 'W')?.resize, null, 'a size that varies is not resized to');
+  t.equal(propose('N', 16), null);
+});

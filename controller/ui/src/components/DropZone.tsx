@@ -10,14 +10,18 @@ interface Props {
   readonly accept: string;
   /** 0..1 while a file is being sent, else null. */
   readonly sending: number | null;
-  readonly onFile: (file: File) => void;
+  /** One file or several that belong together; never none. */
+  readonly onFiles: (files: File[]) => void;
   readonly children?: ReactNode;
 }
 
-/** A place to drop one file on, and the same by a button for keyboards and phones. */
-export function DropZone({ label, accept, sending, onFile, children }: Props) {
+/** A place to drop files on, and the same by a button for keyboards and phones. */
+export function DropZone({ label, accept, sending, onFiles, children }: Props) {
   const input = useRef<HTMLInputElement>(null);
   const [over, setOver] = useState(false);
+  const take = (list: FileList | null) => {
+    if (list && list.length > 0) onFiles([...list]);
+  };
   return (
     <section
       className="drop"
@@ -31,8 +35,7 @@ export function DropZone({ label, accept, sending, onFile, children }: Props) {
       onDrop={(event) => {
         event.preventDefault();
         setOver(false);
-        const file = event.dataTransfer.files[0];
-        if (file) onFile(file);
+        take(event.dataTransfer.files);
       }}
     >
       <Icon path={icons.upload} size={24} />
@@ -54,13 +57,13 @@ export function DropZone({ label, accept, sending, onFile, children }: Props) {
       <input
         ref={input}
         type="file"
+        multiple
         hidden
         aria-label={label}
         accept={accept}
         onChange={(event) => {
-          const file = event.currentTarget.files?.[0];
+          take(event.currentTarget.files);
           event.currentTarget.value = '';
-          if (file) onFile(file);
         }}
       />
     </section>

@@ -2,7 +2,8 @@
 export const models = {
   title: 'Models',
   drop: 'Drop an ONNX file',
-  dropHint: 'Inputs, operators and preprocessing are read from it. The file stays on the controller.',
+  dropHint:
+    'Inputs, operators and preprocessing are read from it. A .preprocess.json and a labels.txt may be dropped along with it.',
   empty: 'No model is registered',
   emptyWhy: 'Drop a float ONNX file above, or register one from a terminal.',
   name: 'Model',
@@ -64,6 +65,13 @@ export const models = {
   operators: 'Operators',
   labels: 'Labels',
   preprocess: 'Preprocessing',
+  changePreprocess: 'Change the preprocessing',
+  preprocessProposed:
+    'The file names no preprocessing. This is a guess from the input’s shape: check it against the training and save it.',
+  preprocessHint: 'Everything between a decoded image and the input: x → (x × scale − mean) / std',
+  preprocessSaved: 'Preprocessing saved. Builds from now on use it.',
+  savePreprocess: 'Save preprocessing',
+  notJson: 'This is not valid JSON.',
   noPreprocess: 'None recorded: the input goes in as it is.',
   variantsTitle: 'Variants',
   variantsEmpty: 'Nothing is built yet. Pick data, then optimize.',

@@ -80,7 +80,12 @@ export function AddData({ onAdded }: { readonly onAdded: OnAdded }) {
   };
   return (
     <div className="stack">
-      <DropZone label={s.dropData} accept=".zip,.tar.gz,.tgz" sending={sending} onFile={(file) => void send(file)} />
+      <DropZone
+        label={s.dropData}
+        accept=".zip,.tar.gz,.tgz"
+        sending={sending}
+        onFiles={([file]) => file && void send(file)}
+      />
       <ErrorNote thrown={failed} />
       {session.data?.user.role === 'admin' && <RegisterSpec onAdded={onAdded} />}
     </div>

@@ -17,6 +17,7 @@ import { Info } from './Info';
 import { ModelDecisions } from './ModelDecisions';
 import { Optimize } from './Optimize';
 import { PickData } from './PickData';
+import { PreprocessForm } from './PreprocessForm';
 import { Tradeoffs } from './Tradeoffs';
 import { VariantTable } from './VariantTable';
 
@@ -120,7 +121,12 @@ export default function ModelPage() {
             </Section>
             <ModelDecisions modelId={data.id} />
             <Section title={s.info}>
-              <Info model={data} />
+              <div className="stack">
+                <Info model={data} />
+                <May>
+                  <PreprocessForm key={data.id} model={data} />
+                </May>
+              </div>
             </Section>
           </>
         )}

@@ -1,8 +1,6 @@
-import type { ModelView } from '@espalier/proto/api';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link, useLocation } from 'wouter';
-import { upload } from '../../api/client';
 import { useModels } from '../../api/queries';
 import { DropZone } from '../../components/DropZone';
 import { Empty } from '../../components/Empty';
@@ -15,26 +13,19 @@ import { Table } from '../../components/Table';
 import { When } from '../../components/When';
 import { models as s } from '../../strings/models';
 import { budgetWords } from '../model/budget-words';
+import { registerModel } from './register-model';
 
-/** The name a file proposes: its own without the ending, in the characters a model's name may have. */
-const proposedName = (fileName: string): string =>
-  fileName
-    .replace(/\.onnx$/i, '')
-    .replace(/[^a-z0-9._-]+/gi, '-')
-    .replace(/^[^a-z0-9]+/i, '')
-    .slice(0, 64) || 'model';
-
+/** Click one of six: files become a model, and its page opens. */
 function DropModel() {
   const [, go] = useLocation();
   const client = useQueryClient();
   const [sending, setSending] = useState<number | null>(null);
   const [failed, setFailed] = useState<unknown>(null);
-  const send = async (file: File) => {
+  const send = async (files: File[]) => {
     setFailed(null);
     setSending(0);
     try {
-      const query = { name: proposedName(file.name), fileName: file.name };
-      const model = await upload<ModelView>('/models', query, file, setSending);
+      const model = await registerModel(files, setSending);
       await client.invalidateQueries({ queryKey: ['models'] });
       go(`/models/${model.id}`);
     } catch (thrown) {
@@ -45,7 +36,7 @@ function DropModel() {
   };
   return (
     <div className="stack">
-      <DropZone label={s.drop} accept=".onnx" sending={sending} onFile={(file) => void send(file)}>
+      <DropZone label={s.drop} accept=".onnx,.json,.txt" sending={sending} onFiles={(files) => void send(files)}>
         <span className="muted small">{s.dropHint}</span>
       </DropZone>
       <ErrorNote thrown={failed} />
