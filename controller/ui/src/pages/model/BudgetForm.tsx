@@ -37,7 +37,6 @@ export function BudgetForm({ model }: { readonly model: ModelView }) {
       <span className="muted small">{s.budgetLead}</span>
       <NumberInput
         label={s.maxDrop}
-        suffix={s.points}
         min={0}
         max={100}
         decimalScale={2}

@@ -4,7 +4,7 @@ import { Link } from 'wouter';
 import { useChange } from '../../api/mutations';
 import { useJobs } from '../../api/queries';
 import { formatShare } from '../../components/format';
-import { Status } from '../../components/Status';
+import { Status, Tone } from '../../components/Status';
 import { doneToast } from '../../components/toasts';
 import { models as s } from '../../strings/models';
 import { etaWords } from '../job/eta';
@@ -56,6 +56,11 @@ export function Optimize({ model }: { readonly model: ModelView }) {
           {!model.datasetId ? s.needsData : profiles ? s.optimizeFor(profiles) : s.optimizeNoFleet}
         </span>
       </div>
+      {model.datasetId && !model.preprocess && (
+        <Tone tone="warning">
+          <span style={{ whiteSpace: 'normal' }}>{s.needsPreprocess}</span>
+        </Tone>
+      )}
       <RunningJobs modelId={model.id} />
     </div>
   );

@@ -37,7 +37,6 @@ export function GateFields({ gate, onChange }: Props) {
       />
       <NumberInput
         label={s.gateDevices}
-        suffix={s.devicesSuffix}
         min={1}
         hideControls
         value={gate.minDevices}
