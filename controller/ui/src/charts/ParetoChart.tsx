@@ -1,6 +1,7 @@
 import type { Budget } from '@espalier/proto/api';
 import { scaleLinear, scaleLog, scaleSqrt } from 'd3-scale';
 import { curveStepAfter, line } from 'd3-shape';
+import { Link } from 'wouter';
 import { formatBytes, formatPercent, formatUs } from '../components/format';
 import { charts as s } from '../strings/charts';
 import { frontOf, type Point } from './pareto';
@@ -90,7 +91,7 @@ function Dot({ point, scales, onFront, chosen }: DotProps) {
   const radius = scales.r(row.sizeBytes ?? 0);
   const name = row.method === 'float' ? `${row.method} (${s.baseline})` : row.method;
   return (
-    <a href={`/variants/${row.id}`}>
+    <Link href={`/variants/${row.id}`}>
       <title>{`${name}: ${formatPercent(accuracy, 2)}, ${formatUs(latencyUs)}, ${formatBytes(row.sizeBytes)}`}</title>
       {chosen && <circle cx={x} cy={y} r={radius + 5} fill="none" stroke="var(--accent)" strokeWidth={2} />}
       <circle
@@ -106,7 +107,7 @@ function Dot({ point, scales, onFront, chosen }: DotProps) {
       <text x={x + radius + 9} y={y - 4} style={{ fill: 'var(--text)' }}>
         {name}
       </text>
-    </a>
+    </Link>
   );
 }
 

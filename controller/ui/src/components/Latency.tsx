@@ -9,15 +9,19 @@ interface Props {
   readonly figure?: 'p50Us' | 'p95Us' | 'p99Us';
 }
 
-/** A measured figure with what it rests on: n, devices and class, on hover and on focus; a doubtful class in words. */
-export function Latency({ latency, figure = 'p50Us' }: Props) {
-  if (!latency) return <span className="muted">{common.notMeasured}</span>;
-  const value = latency[figure];
-  const note = common.latencyNote(
+/** What a figure rests on, in words: n, devices and class. */
+export const restsOn = (latency: MeasuredLatency): string =>
+  common.latencyNote(
     common.sampleCount(latency.n),
     common.deviceCount(latency.devices),
     common.qualities[latency.class],
   );
+
+/** A measured figure; what it rests on shows on hover and touch, a doubtful class beside it. */
+export function Latency({ latency, figure = 'p50Us' }: Props) {
+  if (!latency) return <span className="muted">{common.notMeasured}</span>;
+  const value = latency[figure];
+  const note = restsOn(latency);
   return (
     <Tooltip label={figure === 'p99Us' && value === null ? common.p99Unknown : note}>
       <span className="nowrap">

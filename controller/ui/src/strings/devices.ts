@@ -38,6 +38,7 @@ export const devices = {
   previous: 'Served before',
   waitsFor: 'Waits for',
   endpoint: 'Inference address',
+  rests: 'Rests on',
   timeline: 'Latency over time',
   timelineEmpty: 'No measurement has arrived yet. A device sends one for each measuring window while it serves.',
   executions: 'Updates',

@@ -8,7 +8,7 @@ import { Confirm } from '../../components/Confirm';
 import { CodedError } from '../../components/ErrorNote';
 import { Facts } from '../../components/Facts';
 import { shortDigest } from '../../components/format';
-import { Latency } from '../../components/Latency';
+import { Latency, restsOn } from '../../components/Latency';
 import { Loaded } from '../../components/Loaded';
 import { May } from '../../components/May';
 import { Page, Section } from '../../components/Page';
@@ -54,6 +54,7 @@ function Serving({ device }: { readonly device: DeviceView }) {
             [s.p50, <Latency key="p50" latency={device.latency} />],
             [s.p95, <Latency key="p95" latency={device.latency} figure="p95Us" />],
             ['p99', <Latency key="p99" latency={device.latency} figure="p99Us" />],
+            [s.rests, device.latency && restsOn(device.latency)],
             [s.endpoint, device.endpoint && <code className="mono">{device.endpoint}</code>],
           ]}
         />
