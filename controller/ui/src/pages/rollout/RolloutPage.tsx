@@ -16,7 +16,13 @@ import { RolloutActions } from './RolloutActions';
 
 function Summary({ rollout }: { readonly rollout: RolloutView }) {
   return (
-    <div className="note stack" data-tone={toneOf(rollout.state)} style={{ gap: 4 }} aria-live="polite">
+    <section
+      className="note stack"
+      data-tone={toneOf(rollout.state)}
+      style={{ gap: 4 }}
+      aria-label={s.state}
+      aria-live="polite"
+    >
       <div className="row">
         <Status state={rollout.state} />
         <span>
@@ -36,7 +42,7 @@ function Summary({ rollout }: { readonly rollout: RolloutView }) {
           <span className="muted">{s.why}:</span> {rollout.reason}
         </span>
       )}
-    </div>
+    </section>
   );
 }
 
