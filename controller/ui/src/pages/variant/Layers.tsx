@@ -31,9 +31,23 @@ function Precision({ name }: { readonly name: string }) {
   );
 }
 
+/** A layer's share of the time (0..1) as a number, and as a bar against the longest. */
+function Share({ share, max }: { readonly share: number | null; readonly max: number }) {
+  if (share === null) return '–';
+  return (
+    <>
+      {formatPercent(share * 100)}
+      <div className="bar" style={{ blockSize: 4, minInlineSize: 80 }} aria-hidden="true">
+        <span style={{ inlineSize: `${(100 * share) / max}%`, background: 'var(--series-1)' }} />
+      </div>
+    </>
+  );
+}
+
 /** Every computing node with its precision; the filter that matters is the one for what stayed float unasked. */
 export function Layers({ nodes, floatNodes }: Pick<Proof, 'nodes' | 'floatNodes'>) {
   const [filter, setFilter] = useUrlState('layers', 'all');
+  const max = Math.max(Number.EPSILON, ...nodes.map((node) => node.share ?? 0));
   const rows = filterLayers(nodes, floatNodes, filter as LayerFilter);
   return (
     <Section
@@ -69,7 +83,7 @@ export function Layers({ nodes, floatNodes }: Pick<Proof, 'nodes' | 'floatNodes'
                 name: s.share,
                 num: true,
                 wide: true,
-                cell: (node) => formatPercent(node.share === null ? null : node.share * 100),
+                cell: (node) => <Share share={node.share} max={max} />,
               },
               { name: s.reason, cell: (node) => node.reason ?? '–' },
             ]}
