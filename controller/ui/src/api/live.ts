@@ -28,6 +28,7 @@ export interface LiveState {
 let state: LiveState = { connected: false, lastMs: null };
 const listeners = new Set<() => void>();
 
+/** The one place where the state changes; tells all that show it. */
 function become(next: LiveState): void {
   state = next;
   for (const listener of listeners) listener();

@@ -41,14 +41,17 @@ export function usePages<T>(root: string, path: string, query: Query = {}) {
   return { ...pages, rows, total: pages.data?.pages[0]?.total ?? 0 };
 }
 
+/** Who is signed in. Not tried again on failure: 401 is an answer here, and leads to the sign-in page. */
 export const useSession = () =>
   useQuery({ queryKey: ['session'], queryFn: ({ signal }) => read<Session>('/session', {}, signal), retry: false });
 export const useSystem = () => useOne<SystemView>('system', '/system');
 export const useFleet = () => useOne<FleetView>('fleet', '/fleet');
 export const useSample = () => useOne<SampleView>('sample', '/sample');
 
+/** Devices that match a filter, in pages that hold more rows than a window shows. */
 export const useDevices = (q: string) => usePages<DeviceRow>('devices', '/devices', { q, limit: 200 });
 export const useDevice = (id: string) => useOne<DeviceView>('device', `/devices/${id}`);
+/** Windows of one device since a moment (ISO), oldest first; null: all that are kept. */
 export const useMeasurements = (id: string, since: string | null) =>
   useOne<MeasurementView[]>('measurements', `/devices/${id}/measurements`, { since });
 
@@ -61,6 +64,7 @@ export const useRollouts = () => usePages<RolloutRow>('rollouts', '/rollouts');
 export const useRollout = (id: string) => useOne<RolloutView>('rollout', `/rollouts/${id}`);
 export const useJobs = () => usePages<JobView>('jobs', '/jobs');
 export const useJob = (id: string) => useOne<JobView>('job', `/jobs/${id}`);
+/** What the closed loop decided, newest first; of one model or of all. */
 export const useDecisions = (modelId?: string) => usePages<DecisionView>('decisions', '/decisions', { modelId });
 
 export const useProfiles = () => useOne<ProfileView[]>('profiles', '/profiles');

@@ -11,6 +11,7 @@ import { Pages } from './router';
 import { Shell } from './Shell';
 import { resolver, theme } from './theme';
 
+/** The server understood and said no: asking again changes nothing. */
 const isRefusal = (thrown: unknown): boolean =>
   thrown instanceof ApiFailure && thrown.status >= 400 && thrown.status < 500;
 
@@ -26,6 +27,7 @@ client.getQueryCache().subscribe(({ query }) => {
   }
 });
 
+/** Sign-in in place of every page while nobody is signed in; the address stays, so that it opens afterwards. */
 function Gate() {
   const session = useSession();
   if (session.error instanceof ApiFailure && session.error.status === 401) return <SignIn />;

@@ -17,6 +17,7 @@ const KeysDialog = lazy(() => import('./KeysDialog'));
 
 const order = ['auto', 'light', 'dark'] as const;
 
+/** As the system says, light, dark, and round again; the kit remembers the choice in the browser. */
 function SchemeToggle() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const next = order[(order.indexOf(colorScheme) + 1) % order.length] ?? 'auto';
@@ -30,6 +31,7 @@ function SchemeToggle() {
   );
 }
 
+/** The main menu: always there on wide screens, behind a button on a phone. */
 function SideBar({ open, onGo }: { readonly open: boolean; readonly onGo: () => void }) {
   const [location] = useLocation();
   const isHere = (path: string) => (path === '/' ? location === '/' : location.startsWith(path));

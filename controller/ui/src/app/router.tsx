@@ -21,6 +21,7 @@ const routes: readonly (readonly [string, ComponentType])[] = [
   ['/settings', lazy(() => import('../pages/settings/SettingsPage'))],
 ];
 
+/** The page of the address. */
 export function Pages() {
   return (
     <Suspense fallback={<Waiting />}>

@@ -33,6 +33,7 @@ const dark: MantineColorsTuple = [
   '#0b0d11',
 ];
 
+/** The kit’s sizes and radii set to ours: a dense scale, 36 px rows, system fonts. */
 export const theme = createTheme({
   primaryColor: 'green',
   primaryShade: { light: 7, dark: 3 },

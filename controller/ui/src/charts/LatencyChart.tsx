@@ -36,6 +36,7 @@ const markPlugin = (marks: readonly Mark[]): uPlot.Plugin => ({
   },
 });
 
+/** Colours are read here, at drawing time, so that a chart follows the scheme. */
 function options(width: number, marks: readonly Mark[]): uPlot.Options {
   const axis = {
     stroke: token('--muted'),

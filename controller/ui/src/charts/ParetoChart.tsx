@@ -33,6 +33,7 @@ function scalesOf(points: readonly Point[], minAccuracy: number | null) {
 
 type Scales = ReturnType<typeof scalesOf>;
 
+/** Accuracy upwards, latency to the right on a logarithmic scale, since ratios are what matters. */
 function Axes({ x, y }: Scales) {
   const [from = 1, to = 1] = x.domain();
   // A log scale over less than a decade has few ticks of its own; even ratios read better there.
@@ -84,6 +85,7 @@ interface DotProps {
   readonly chosen: boolean;
 }
 
+/** A build: filled on the front, hollow behind it, dashed when no device has timed it, ringed when chosen. */
 function Dot({ point, scales, onFront, chosen }: DotProps) {
   const { row, latencyUs, accuracy, onDevices } = point;
   const x = scales.x(latencyUs);

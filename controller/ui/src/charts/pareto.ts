@@ -20,6 +20,7 @@ export function pointsOf(rows: readonly VariantRow[]): Point[] {
   });
 }
 
+/** At least as good in both figures and better in one. */
 const dominates = (a: Point, b: Point): boolean =>
   a.latencyUs <= b.latencyUs && a.accuracy >= b.accuracy && (a.latencyUs < b.latencyUs || a.accuracy > b.accuracy);
 

@@ -4,6 +4,7 @@ import { common } from '../strings/common';
 import { Icon } from './Icon';
 import { icons } from './icons';
 
+/** Says for a moment that it has copied, also to screen readers. */
 export function CopyButton({ value, label = common.copy }: { readonly value: string; readonly label?: string }) {
   const { copied, copy } = useClipboard();
   return (

@@ -40,6 +40,7 @@ interface SectionProps {
   readonly children: ReactNode;
 }
 
+/** A named part of a page: a landmark with its heading and, at the right, what can be done with it. */
 export function Section({ title, actions, children }: SectionProps) {
   return (
     <section className="section" aria-label={title}>

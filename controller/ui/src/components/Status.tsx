@@ -36,6 +36,7 @@ const tones: Readonly<Record<string, ToneName>> = {
   ROLLING_BACK: 'running',
 };
 
+/** The tone of a state of the contract; one that is not listed is neutral. */
 export const toneOf = (state: string): ToneName => tones[state] ?? 'none';
 
 /** Icon, words and colour together: never colour alone. */

@@ -8,6 +8,7 @@ import { common, states } from '../strings/common';
 /** How long a reversible act can be taken back from its toast. */
 const UNDO_MS = 10_000;
 
+/** A failure that no form shows; stays as long as an undo would, since it asks for reading. */
 export function errorToast(thrown: unknown): void {
   const { code, message, action } = errorOf(thrown);
   notifications.show({
@@ -19,6 +20,7 @@ export function errorToast(thrown: unknown): void {
   });
 }
 
+/** Tells that something was done which needs no taking back. */
 export function doneToast(text: string): void {
   notifications.show({ message: text, closeButtonProps: { 'aria-label': common.dismiss } });
 }

@@ -21,6 +21,7 @@ import { Executions } from './Executions';
 import { FactList } from './FactList';
 import { Timeline } from './Timeline';
 
+/** A build by name, with the start of its digest to tell two of one name apart. */
 function ServedLink({ served }: { readonly served: Served | null }) {
   if (!served) return <span className="muted">{s.nothing}</span>;
   const text = `${served.model} ${served.modelVersion} ${served.method}`;
@@ -32,6 +33,7 @@ function ServedLink({ served }: { readonly served: Served | null }) {
   );
 }
 
+/** What it serves, is to serve and served before; what it waits for; and its latency. */
 function Serving({ device }: { readonly device: DeviceView }) {
   return (
     <Section title={s.servingTitle}>
@@ -64,6 +66,7 @@ function Serving({ device }: { readonly device: DeviceView }) {
   );
 }
 
+/** The profile with the facts that made it match, and the life of its certificate. */
 function Identity({ device }: { readonly device: DeviceView }) {
   return (
     <Section title={s.identity}>
@@ -95,6 +98,7 @@ function Identity({ device }: { readonly device: DeviceView }) {
   );
 }
 
+/** Cannot be undone from here: the device must be enrolled again. So it asks for the name. */
 function RemoveDevice({ device }: { readonly device: DeviceView }) {
   const [asked, setAsked] = useState(false);
   const [, go] = useLocation();

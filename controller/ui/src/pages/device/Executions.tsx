@@ -19,6 +19,7 @@ export function StepCell({ execution }: { readonly execution: ExecutionView }) {
   );
 }
 
+/** What went wrong on the device, what to do, and the code. */
 export function ErrorCell({ execution }: { readonly execution: ExecutionView }) {
   const { error } = execution;
   if (!error) return '–';

@@ -47,6 +47,7 @@ function WaitForDevice({ token, onAgain }: { readonly token: CreatedEnrolmentTok
   );
 }
 
+/** Two steps in one dialog: make the command, then wait for the device. */
 export function AddDevice({ onClose }: { readonly onClose: () => void }) {
   const [name, setName] = useState('');
   const create = useChange<CreatedEnrolmentToken>({ touches: ['enrolment-tokens'], quiet: true });

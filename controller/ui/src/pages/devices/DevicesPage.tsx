@@ -18,6 +18,7 @@ import { DeviceTable } from './DeviceTable';
 /** A key press does not wait for the network; the question goes out when typing rests. */
 const REST_MS = 150;
 
+/** The filter as typed, with the usual ones a click away, each with its count. */
 function FilterBar({ q, onChange }: { readonly q: string; readonly onChange: (q: string) => void }) {
   const [text, setText] = useState(q);
   const fleet = useFleet();

@@ -13,6 +13,7 @@ import { fleet as s } from '../../strings/fleet';
 import { Attention } from './Attention';
 import { Journey } from './Journey';
 
+/** Devices by status, each a link to those devices; and what is under way. */
 function Counts({ fleet }: { readonly fleet: FleetView }) {
   const { devices, runningRollouts, runningJobs } = fleet;
   return (
@@ -41,6 +42,7 @@ function Counts({ fleet }: { readonly fleet: FleetView }) {
   );
 }
 
+/** The measured p95 of each model and profile against its budget. */
 function Budgets({ rows }: { readonly rows: FleetView['budgets'] }) {
   if (rows.length === 0) return <span className="muted">{s.budgetsEmpty}</span>;
   return (
@@ -59,6 +61,7 @@ function Budgets({ rows }: { readonly rows: FleetView['budgets'] }) {
   );
 }
 
+/** How many devices serve which build. */
 function Served({ rows }: { readonly rows: FleetView['served'] }) {
   if (rows.length === 0) return <span className="muted">{s.servedEmpty}</span>;
   return (

@@ -20,6 +20,7 @@ function RunSample({ label }: { readonly label: string }) {
   );
 }
 
+/** The sample’s steps as they happen, and the ways to what it made. */
 function SampleSteps({ sample }: { readonly sample: SampleView }) {
   return (
     <div className="card stack">

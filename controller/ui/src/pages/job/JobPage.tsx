@@ -44,6 +44,7 @@ function Log({ lines }: { readonly lines: JobView['log'] }) {
   );
 }
 
+/** State, share, step and time left in one place; the error when it failed. */
 function ProgressCard({ job }: { readonly job: JobView }) {
   return (
     <div className="card stack" aria-live="polite">

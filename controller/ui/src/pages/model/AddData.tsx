@@ -11,6 +11,7 @@ import { models as s } from '../../strings/models';
 
 type OnAdded = (row: DatasetRow) => void;
 
+/** The name a data set proposes: its archive’s. */
 const nameOf = (fileName: string): string => fileName.replace(/\.(zip|tar\.gz|tgz)$/i, '').slice(0, 64) || fileName;
 
 /** A SPEC on the controller's machine: it names a path there, so the server takes it from administrators only. */

@@ -8,6 +8,7 @@ import { models as s } from '../../strings/models';
 
 type Field = number | '';
 const field = (value: string | number): Field => (value === '' ? '' : Number(value));
+/** From the unit shown (ms, MB) to the contract’s (us, bytes); empty is no limit. */
 const scaled = (value: Field, unit: number): number | null => (value === '' ? null : Math.round(value * unit));
 const shown = (value: number | null, unit: number): Field => (value === null ? '' : value / unit);
 

@@ -47,6 +47,7 @@ function AutoSwitch({ model }: { readonly model: ModelView }) {
   );
 }
 
+/** Cannot be undone, so it names what it hits and asks for the name. */
 function RemoveModel({ model }: { readonly model: ModelView }) {
   const [asked, setAsked] = useState(false);
   const [, go] = useLocation();

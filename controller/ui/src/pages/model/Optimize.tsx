@@ -9,6 +9,7 @@ import { doneToast } from '../../components/toasts';
 import { models as s } from '../../strings/models';
 import { etaWords } from '../job/eta';
 
+/** The builds of this model that are queued or run, as they move. */
 function RunningJobs({ modelId }: { readonly modelId: string }) {
   const jobs = useJobs();
   const running = jobs.rows.filter((job) => job.modelId === modelId && /^(QUEUED|RUNNING)$/.test(job.state));

@@ -8,6 +8,7 @@ import { doneToast } from '../../components/toasts';
 import { models as s } from '../../strings/models';
 import { proposePreprocess } from './propose-preprocess';
 
+/** Wrapped, because `null` is a valid record: none. */
 const parse = (text: string): { value: unknown } | null => {
   try {
     return { value: JSON.parse(text) as unknown };

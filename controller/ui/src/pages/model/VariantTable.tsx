@@ -8,6 +8,7 @@ import { models as s } from '../../strings/models';
 
 const isBaseline = (row: VariantRow): boolean => row.method === 'float';
 
+/** Top-1 and, below it, the points gained or lost against float on the same samples. */
 function Accuracy({ row }: { readonly row: VariantRow }) {
   const delta = row.top1 === null || row.top1Float === null ? null : row.top1 - row.top1Float;
   return (
@@ -18,6 +19,7 @@ function Accuracy({ row }: { readonly row: VariantRow }) {
   );
 }
 
+/** A failed build says why; one that kept float says so. */
 function State({ row }: { readonly row: VariantRow }) {
   return (
     <>

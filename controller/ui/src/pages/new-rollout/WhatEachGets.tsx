@@ -10,6 +10,7 @@ interface Props {
   readonly isBest: boolean;
 }
 
+/** The builds of the plan, a line for each profile. */
 export function WhatEachGets({ variants, isBest }: Props) {
   if (variants.length === 0) return <span className="muted">{s.whatEmpty}</span>;
   return (

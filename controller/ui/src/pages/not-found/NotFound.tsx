@@ -3,6 +3,7 @@ import { Empty } from '../../components/Empty';
 import { Page } from '../../components/Page';
 import { shell as s } from '../../strings/shell';
 
+/** For an address that leads nowhere: says so, and leads home. */
 export function NotFound() {
   const [path] = useLocation();
   return (

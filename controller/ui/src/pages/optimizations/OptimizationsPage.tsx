@@ -21,9 +21,11 @@ import { CancelJob } from './CancelJob';
 
 const isOpen = (job: JobView): boolean => job.state === 'QUEUED' || job.state === 'RUNNING';
 
+/** From the start of the last attempt to its end. */
 const tookWords = ({ startedAt, endedAt }: JobView): string =>
   formatSeconds(startedAt && endedAt ? (Date.parse(endedAt) - Date.parse(startedAt)) / 1000 : null);
 
+/** A build under way: how far, in which step, how long still, and the way to end it. */
 function OpenJob({ job }: { readonly job: JobView }) {
   return (
     <li className="card stack" style={{ gap: 6 }}>

@@ -6,6 +6,7 @@ import { Page } from '../../components/Page';
 import { Table } from '../../components/Table';
 import { profiles as s } from '../../strings/profiles';
 
+/** The kinds of hardware that the controller knows, with how many devices each has. */
 export default function ProfilesPage() {
   const profiles = useProfiles();
   return (

@@ -5,6 +5,7 @@ import { When } from '../../components/When';
 import { rollouts as s } from '../../strings/rollouts';
 import { ShareBar } from './ShareBar';
 
+/** One group: done, failed, in flight and waiting, of a total that no longer changes. */
 function Group({ group, isCurrent }: { readonly group: GroupView; readonly isCurrent: boolean }) {
   const parts = (['succeeded', 'failed', 'inFlight', 'queued', 'skipped'] as const).filter(
     (part) => group[part] > 0 || part === 'succeeded',

@@ -14,6 +14,7 @@ import { Abort, Gates } from './Gates';
 import { Groups } from './Groups';
 import { RolloutActions } from './RolloutActions';
 
+/** State and counts in one line, and why it is in this state. */
 function Summary({ rollout }: { readonly rollout: RolloutView }) {
   return (
     <section
@@ -46,6 +47,7 @@ function Summary({ rollout }: { readonly rollout: RolloutView }) {
   );
 }
 
+/** Who gets which build, who started it, and what happened since. */
 function About({ rollout }: { readonly rollout: RolloutView }) {
   return (
     <div className="columns">

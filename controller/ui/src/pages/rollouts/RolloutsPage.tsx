@@ -25,6 +25,7 @@ function Progress({ row }: { readonly row: RolloutRow }) {
   );
 }
 
+/** All rollouts, newest first, each with how far it is and why it ended as it did. */
 export default function RolloutsPage() {
   const [, go] = useLocation();
   const rollouts = useRollouts();

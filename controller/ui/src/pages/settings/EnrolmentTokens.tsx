@@ -6,6 +6,7 @@ import { Table } from '../../components/Table';
 import { When } from '../../components/When';
 import { settings as s } from '../../strings/settings';
 
+/** Single-use tokens for devices, and which device came with each. */
 export function EnrolmentTokens() {
   const tokens = useEnrolmentTokens();
   return (

@@ -65,6 +65,7 @@ function AddPerson() {
   );
 }
 
+/** Who may sign in, and as what. */
 export function People() {
   const users = useUsers(true);
   return (

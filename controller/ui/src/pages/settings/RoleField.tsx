@@ -7,6 +7,7 @@ interface Props {
   readonly onChange: (role: Role) => void;
 }
 
+/** The three roles, each with what it may. */
 export const RoleField = ({ value, onChange }: Props) => (
   <NativeSelect
     label={s.role}

@@ -16,6 +16,7 @@ import { RoleField } from './RoleField';
 
 const touches = ['tokens', 'audit'] as const;
 
+/** The secret is in the answer of its making and never again; so it is shown, whole, to be copied. */
 function AddToken() {
   const [name, setName] = useState('');
   const [role, setRole] = useState<Role>('viewer');
@@ -54,6 +55,7 @@ function AddToken() {
   );
 }
 
+/** Tokens for programs; revoking one asks for its name, because programs stop at once. */
 export function Tokens() {
   const tokens = useTokens(true);
   const [asked, setAsked] = useState<ApiToken | null>(null);

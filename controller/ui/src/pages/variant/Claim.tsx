@@ -62,6 +62,7 @@ function evidence(report: Proof): (readonly [string, ReactNode])[] {
   ];
 }
 
+/** The promise beside float, then what it rests on; a build that kept float says that first. */
 export function Claim({ variant }: { readonly variant: VariantView }) {
   const { report } = variant;
   const note = variant.note ?? report?.notes.join(' ');

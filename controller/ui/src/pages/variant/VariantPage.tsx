@@ -18,6 +18,7 @@ import { variant as s } from '../../strings/variant';
 import { Claim } from './Claim';
 import { Layers } from './Layers';
 
+/** What each pass rewrote, and where it did not apply and why. */
 function Passes({ passes }: { readonly passes: NonNullable<VariantView['report']>['passes'] }) {
   return (
     <Section title={s.passes}>
@@ -35,6 +36,7 @@ function Passes({ passes }: { readonly passes: NonNullable<VariantView['report']
   );
 }
 
+/** What is signed and sent: files by digest, key and release. */
 function Artifact({ variant }: { readonly variant: VariantView }) {
   return (
     <Section title={s.artifact}>
