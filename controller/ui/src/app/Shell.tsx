@@ -11,6 +11,7 @@ import { JobWatch } from './JobWatch';
 import { useKeys } from './keyboard';
 import { LiveMark } from './LiveMark';
 import { places } from './navigation';
+import { useStale } from './stale';
 
 const Palette = lazy(() => import('./Palette'));
 const KeysDialog = lazy(() => import('./KeysDialog'));
@@ -59,6 +60,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
   const close = () => setOverlay(null);
   useEffect(() => connectLive(client), [client]);
   useArrival();
+  const stale = useStale();
   useKeys(useCallback(() => setOverlay('keys'), []));
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
@@ -106,7 +108,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
       </header>
       <JobWatch />
       <SideBar open={menu} onGo={() => setMenu(false)} />
-      <main className="shell-main" id="main" tabIndex={-1}>
+      <main className="shell-main" id="main" tabIndex={-1} data-stale={stale}>
         {children}
       </main>
       <Suspense>
