@@ -62,7 +62,7 @@ else {
     );
     await checks.check(
       'purging leaves nothing',
-      () => sh('dpkg -P espalier-agent; ! test -e /var/lib/espalier; ! test -e /etc/espalier') && undefined,
+      () => sh('dpkg -P espalier-agent; test ! -e /var/lib/espalier; test ! -e /etc/espalier') && undefined,
     );
   } finally {
     nspawn.kill('SIGTERM');
