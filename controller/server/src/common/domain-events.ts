@@ -10,7 +10,6 @@ export interface DomainEventPayloads {
   profile: { deviceId: string };
   serving: { deviceId: string; digest: string | null };
   measurement: { deviceId: string; digest: string };
-  /** A job came to an end, whichever. */
   job: { jobId: string };
   /** A rollout changed its state. */
   rollout: { rolloutId: string };

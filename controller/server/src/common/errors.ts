@@ -185,12 +185,6 @@ export const UploadTooLarge = defineError<{ bytesMax: number }>(
   ({ bytesMax }) => `The upload is larger than ${megabytes(bytesMax)}.`,
   () => 'Raise ESPALIER_UPLOAD_LIMIT_BYTES, or put the data on the controller and register its path.',
 );
-export const ModelNotFound = defineError<{ id: string }>(
-  'ESP_MODEL_NOT_FOUND',
-  404,
-  ({ id }) => `No model has the id ${id}.`,
-  () => 'It may have been removed; the list of models shows those there are.',
-);
 export const ModelExists = defineError<{ name: string; version: string }>(
   'ESP_MODEL_EXISTS',
   409,
@@ -202,12 +196,6 @@ export const ModelInUse = defineError<{ name: string; version: string }>(
   409,
   ({ name, version }) => `${name} ${version} has a rollout that is not over.`,
   () => 'Stop the rollout first.',
-);
-export const DatasetNotFound = defineError<{ id: string }>(
-  'ESP_DATASET_NOT_FOUND',
-  404,
-  ({ id }) => `No data set has the id ${id}.`,
-  () => 'Register or upload it first.',
 );
 export const DatasetFormat = defineError<object>(
   'ESP_DATASET_FORMAT',
@@ -233,23 +221,11 @@ export const DatasetTooLarge = defineError<{ what: string; limit: number }>(
   ({ what, limit }) => `The archive unpacks to more than ${limit} ${what}.`,
   () => 'Upload a part of the data; some thousand samples are enough. Or register a path on the controller.',
 );
-export const ProfileNotFound = defineError<{ id: string }>(
-  'ESP_PROFILE_NOT_FOUND',
-  404,
-  ({ id }) => `There is no hardware profile ${id}.`,
-  () => 'The list of profiles shows those there are; new ones are YAML files.',
-);
 export const NoProfiles = defineError<{ model: string }>(
   'ESP_NO_PROFILES',
   409,
   ({ model }) => `${model} cannot be built for the fleet: no enrolled device has a hardware profile.`,
   () => 'Enrol a device first, or name the profiles to build for.',
-);
-export const VariantNotFound = defineError<{ id: string }>(
-  'ESP_VARIANT_NOT_FOUND',
-  404,
-  ({ id }) => `No variant has the id ${id}.`,
-  () => 'It may have been removed with its model; the model page lists its variants.',
 );
 export const VariantNotReady = defineError<{ id: string; state: string }>(
   'ESP_VARIANT_NOT_READY',
@@ -262,12 +238,6 @@ export const BuildDamaged = defineError<{ file: string }>(
   500,
   ({ file }) => `The file ${file} of a build changed after it was written.`,
   () => 'Check the disk and build the variant again.',
-);
-export const JobNotFound = defineError<{ id: string }>(
-  'ESP_JOB_NOT_FOUND',
-  404,
-  ({ id }) => `No job has the id ${id}.`,
-  () => 'It may have been removed with its model.',
 );
 export const JobStillOpen = defineError<{ title: string; state: string }>(
   'ESP_JOB_NOT_RETRIABLE',
@@ -289,12 +259,6 @@ export const JobWorkerLost = defineError<{ title: string; reason: string }>(
 );
 
 // --------------------------------------------------------------------------------------------------------- rollouts
-export const RolloutNotFound = defineError<{ id: string }>(
-  'ESP_ROLLOUT_NOT_FOUND',
-  404,
-  ({ id }) => `No rollout has the id ${id}.`,
-  () => 'The list of rollouts shows those there are.',
-);
 export const RolloutState = defineError<{ command: string; state: string }>(
   'ESP_ROLLOUT_STATE',
   409,

@@ -71,11 +71,11 @@ interface Measure {
   readonly name: string;
   readonly unit: GateView['unit'];
   readonly threshold: number;
-  readonly valueOf: (latency: TickLatency) => number | null;
+  readonly read: (latency: TickLatency) => number | null;
 }
 
 function measureGate(cohort: Cohort, measure: Measure, plan: GroupPlan, minDevices: number): GateView {
-  const values = cohort.latencies.flatMap((latency) => measure.valueOf(latency) ?? []);
+  const values = cohort.latencies.flatMap((latency) => measure.read(latency) ?? []);
   const minimum = Math.min(minDevices, cohort.size);
   const base = {
     name: measure.name,
@@ -107,15 +107,15 @@ function latencyGates(input: TickInput, group: TickGroup, members: readonly Tick
   return cohorts(input, members, anyClass).flatMap((cohort) => {
     const gates: GateView[] = [];
     if (gate.p95Us !== null) {
-      const measure: Measure = { name: 'p95', unit: 'us', threshold: gate.p95Us, valueOf: (one) => one.p95Us };
+      const measure: Measure = { name: 'p95', unit: 'us', threshold: gate.p95Us, read: (one) => one.p95Us };
       gates.push(measureGate(cohort, measure, group.plan, gate.minDevices));
     }
     // A device with no earlier figure has nothing to regress from, so it cannot hold the group up.
     const comparable = cohort.latencies.filter((latency) => latency.previousP95Us !== null);
     if (gate.maxRegression !== null && comparable.length > 0) {
-      const valueOf = (one: TickLatency): number | null =>
+      const read = (one: TickLatency): number | null =>
         one.previousP95Us === null ? null : one.p95Us / one.previousP95Us;
-      const measure: Measure = { name: 'p95 against before', unit: 'ratio', threshold: gate.maxRegression, valueOf };
+      const measure: Measure = { name: 'p95 against before', unit: 'ratio', threshold: gate.maxRegression, read };
       gates.push(measureGate(cohort, measure, group.plan, Math.min(gate.minDevices, comparable.length)));
     }
     return gates;

@@ -1,0 +1,228 @@
+/** The agent of an enrolled device: everything put together, started and stopped. */
+import path from 'node:path';
+import { type CodedError, canonicalDigest, DesiredState, type Facts } from '@espalier/proto';
+import { sleep } from './common/backoff.js';
+import { FlooredClock } from './common/clock.js';
+import { isMissing, readIfThere, writeDurably } from './common/files.js';
+import { lockDataDir } from './common/lock.js';
+import type { Log } from './common/log.js';
+import type { Notifier } from './common/notify.js';
+import type { AgentConfig } from './config.js';
+import { Degraded } from './errors.js';
+import { readFacts } from './hardware/facts.js';
+import { type Identity, loadIdentity, saveIdentity, wantsRenewal } from './link/identity.js';
+import { Outbox } from './link/outbox.js';
+import { Rpc } from './link/rpc.js';
+import { Session } from './link/session.js';
+import { Measurer } from './measure/measurer.js';
+import { listen } from './serve/http.js';
+import { makeMetrics } from './serve/metrics.js';
+import { Serving } from './serve/serving.js';
+import { Store } from './store/store.js';
+import { Journal } from './update/journal.js';
+import { Updater } from './update/updater.js';
+
+const RENEWAL_CHECK_MS = 3_600_000;
+
+export class Agent {
+  readonly #outbox: Outbox;
+  readonly #store: Store;
+  readonly #journal: Journal;
+  readonly #serving: Serving;
+  readonly #updater: Updater;
+  readonly #session: Session;
+  readonly #measurer: Measurer;
+  readonly #clock: FlooredClock;
+  readonly #facts: Facts;
+  #identity: Identity;
+  #rpc: Rpc;
+  #revision = -1;
+  #endpoint: string | null = null;
+  #measureNow: () => void = () => undefined;
+
+  constructor(
+    private readonly config: AgentConfig,
+    private readonly log: Log,
+    private readonly notifier: Notifier,
+  ) {
+    const { dataDir } = config;
+    this.#identity = loadIdentity(dataDir);
+    this.#rpc = new Rpc(this.#identity);
+    this.#facts = readFacts();
+    this.#clock = new FlooredClock(path.join(dataDir, 'clock'), Date.now);
+    this.#outbox = new Outbox(path.join(dataDir, 'outbox'));
+    this.#store = new Store(path.join(dataDir, 'store'));
+    this.#journal = new Journal(path.join(dataDir, 'journal'), this.#clock.now);
+    this.#serving = new Serving(config.queueLimit, () => performance.now());
+    this.#measurer = new Measurer({
+      ...{ serving: this.#serving, now: this.#clock.now, soc: this.#facts.soc },
+      slotOf: this.#store.slot,
+      report: (message) => this.#outbox.add('measurement', message),
+    });
+    this.#session = new Session({
+      ...{ identity: () => this.#identity, outbox: this.#outbox, bootId: this.#facts.bootId, log, random: Math.random },
+      onDesired: (document) => this.#receive(document),
+      onConnected: () => this.#reportServing(null),
+    });
+    this.#updater = new Updater(this.#updaterParts());
+  }
+
+  /** Runs until the signal; resolves when everything is closed. */
+  async run(signal: AbortSignal): Promise<void> {
+    const unlock = lockDataDir(this.config.dataDir);
+    const metrics = makeMetrics(this.#serving, () => this.#outbox.length);
+    const { server, port } = await listen(
+      {
+        serving: this.#serving,
+        metrics,
+        maxBodyBytes: this.config.maxBodyBytes,
+        log: this.log,
+        now: () => performance.now(),
+      },
+      this.config.host,
+      this.config.port,
+    );
+    this.#endpoint = `http://${this.config.host}:${port}`;
+    this.log.info({ endpoint: this.#endpoint, deviceId: this.#identity.deviceId }, 'serving');
+    await this.#resume();
+    this.#reportFacts();
+    this.notifier.ready(`serving on ${this.#endpoint}`);
+    const unwatch = this.notifier.watch(() => this.#isWell());
+    await Promise.all([
+      this.#session.hold(signal),
+      this.#updater.run(signal),
+      this.#poll(signal),
+      this.#measure(signal),
+      this.#renew(signal),
+    ]);
+    unwatch();
+    this.notifier.stopping();
+    server.close();
+    server.closeIdleConnections();
+    await this.#serving.close();
+    this.#rpc.close();
+    this.#journal.close();
+    unlock();
+  }
+
+  #updaterParts(): ConstructorParameters<typeof Updater>[0] {
+    const { config, log } = this;
+    return {
+      ...{ store: this.#store, journal: this.#journal, serving: this.#serving, log, random: Math.random },
+      ...{ now: this.#clock.now, reserveBytes: config.reserveBytes },
+      ...{ selfTestLimitMs: config.selfTestLimitS * 1000, healthWindowMs: config.healthWindowS * 1000 },
+      rpc: () => this.#rpc,
+      artifactKeys: () => this.#identity.artifactKeys,
+      report: (message) => this.#outbox.add('execution', message),
+      onServing: (error) => {
+        this.#reportServing(error);
+        this.#measureNow();
+      },
+      onEntered: (state) => {
+        if (config.fault === `kill:${state}`) process.kill(process.pid, 'SIGKILL');
+      },
+    };
+  }
+
+  /** What was served before the start is served again, unless it cannot be; then the one before it. */
+  async #resume(): Promise<void> {
+    for (const link of ['current', 'previous'] as const) {
+      const digest = this.#store.read(link);
+      if (!digest) continue;
+      try {
+        await this.#serving.swapToSlot(this.#store.slot(digest));
+        return;
+      } catch (error) {
+        this.log.error({ link, digest, error: (error as Error).message }, 'a stored model does not load');
+        if (!isMissing(error)) this.#reportServing(Degraded({ cause: (error as Error).message }));
+      }
+    }
+  }
+
+  #receive(document: Uint8Array): void {
+    const parsed = DesiredState.safeParse(JSON.parse(Buffer.from(document).toString('utf8') || 'null'));
+    if (!parsed.success)
+      return this.log.warn({ problem: parsed.error.issues[0]?.message }, 'a desired state was not understood');
+    if (parsed.data.deviceId !== this.#identity.deviceId || parsed.data.revision < this.#revision) return;
+    this.#revision = parsed.data.revision;
+    this.#clock.learn(Math.min(Date.now(), Date.parse(parsed.data.issuedAt)));
+    this.#updater.want(parsed.data);
+  }
+
+  /** Asks over gRPC at start and while MQTT is down, and empties the outbox the same way. */
+  async #poll(signal: AbortSignal): Promise<void> {
+    for (let first = true; !signal.aborted; first = false) {
+      if (first || !this.#session.connected) {
+        await this.#exchange().catch((error: Error) => this.log.debug({ error: error.message }, 'polling failed'));
+      }
+      await sleep(this.config.pollIntervalS * 1000 * (0.75 + Math.random() / 2), signal).catch(() => undefined);
+    }
+  }
+
+  async #exchange(): Promise<void> {
+    const document = await this.#rpc.desiredState(this.#revision);
+    if (document) this.#receive(document);
+    const pending = this.#outbox.pending().slice(0, 100);
+    if (pending.length > 0 && !this.#session.connected)
+      this.#outbox.acknowledge(await this.#rpc.upload(pending.map(({ text }) => text)));
+  }
+
+  async #measure(signal: AbortSignal): Promise<void> {
+    for (let sinceMs = this.#clock.now(); !signal.aborted; sinceMs = this.#clock.now()) {
+      await this.#measurer
+        .measure(sinceMs)
+        .catch((error: Error) => this.log.warn({ error: error.message }, 'measuring failed'));
+      const asked = new Promise<void>((resolve) => (this.#measureNow = resolve));
+      const rest = new AbortController();
+      const interval = sleep(this.config.measureIntervalS * 1000, AbortSignal.any([signal, rest.signal])).catch(
+        () => undefined,
+      );
+      await Promise.race([asked, interval]);
+      rest.abort();
+    }
+  }
+
+  async #renew(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (wantsRenewal(this.#identity.certificatePem, this.#clock.now())) {
+        await this.#renewNow().catch((error: Error) =>
+          this.log.warn({ error: error.message }, 'renewing the certificate failed'),
+        );
+      }
+      await sleep(RENEWAL_CHECK_MS, signal).catch(() => undefined);
+    }
+  }
+
+  async #renewNow(): Promise<void> {
+    const renewed = await this.#rpc.renew();
+    this.#identity = { ...this.#identity, ...renewed };
+    saveIdentity(this.config.dataDir, this.#identity);
+    this.#rpc.close();
+    this.#rpc = new Rpc(this.#identity);
+    this.log.info('the certificate was renewed');
+  }
+
+  /** Facts go out when they differ from those the controller has; sources and host noise do not count. */
+  #reportFacts(): void {
+    const file = path.join(this.config.dataDir, 'facts.digest');
+    const digest = canonicalDigest({ ...this.#facts, sources: {} });
+    if (readIfThere(file) === digest) return;
+    this.#outbox.add('facts', this.#facts);
+    writeDurably(file, digest);
+  }
+
+  #reportServing(error: CodedError | null): void {
+    const { served, healthy } = this.#serving;
+    this.#outbox.add('serving', {
+      ...{ digest: served?.digest ?? null, previousDigest: this.#store.read('previous'), model: served?.name ?? null },
+      ...{ healthy: healthy && error === null, endpoint: this.#endpoint, error: error?.toJSON() ?? null },
+      at: new Date(this.#clock.now()).toISOString(),
+    });
+  }
+
+  /** A device without a model is well; one whose worker does not answer is not. */
+  async #isWell(): Promise<boolean> {
+    await this.#serving.served?.worker.ping();
+    return true;
+  }
+}

@@ -1,0 +1,137 @@
+/** Command line of the agent, and its composition root. */
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { CodedError } from '@espalier/proto';
+import { Command } from 'commander';
+import { Agent } from './agent.js';
+import { makeLog, silent } from './common/log.js';
+import { makeNotifier } from './common/notify.js';
+import { DEFAULT_DATA_DIR, loadConfig } from './config.js';
+import { AlreadyEnrolled } from './errors.js';
+import { readFacts } from './hardware/facts.js';
+import { enrol } from './link/enrol.js';
+import { loadIdentity, saveIdentity } from './link/identity.js';
+import { listen } from './serve/http.js';
+import { makeMetrics } from './serve/metrics.js';
+import { Serving } from './serve/serving.js';
+import { Store } from './store/store.js';
+import { readJournal } from './update/journal.js';
+import { AGENT_VERSION } from './version.js';
+
+/** Aborts on SIGTERM or SIGINT. A second signal changes nothing: the journal is in order at every moment. */
+function untilSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => stop.abort());
+  return stop.signal;
+}
+
+const print = (value: unknown): void =>
+  void process.stdout.write(`${typeof value === 'string' ? value : JSON.stringify(value, null, 2)}\n`);
+const dataDirOf = (given?: string): string =>
+  path.resolve(given ?? process.env.ESPALIER_AGENT_DATA ?? DEFAULT_DATA_DIR);
+
+async function enrolCommand(
+  url: string,
+  { token, data, name, force }: { token: string; data?: string; name?: string; force?: boolean },
+): Promise<void> {
+  const dataDir = dataDirOf(data);
+  try {
+    if (!force) throw AlreadyEnrolled({ path: dataDir, deviceId: loadIdentity(dataDir).deviceId });
+  } catch (error) {
+    if (!(error instanceof CodedError) || error.code !== 'ESP_NOT_ENROLLED') throw error;
+  }
+  const identity = await enrol(url, token, { ...readFacts(), hostname: name ?? hostname() });
+  saveIdentity(dataDir, identity);
+  print(`Enrolled as ${identity.deviceId}. Start the agent: espalier-agent run${data ? ` --data ${data}` : ''}`);
+}
+
+async function runCommand(flags: Record<string, unknown>): Promise<void> {
+  const { data, config: file, ...rest } = flags;
+  const config = loadConfig({ ...rest, dataDir: data }, process.env, file as string | undefined);
+  const log = makeLog(config.logLevel);
+  await new Agent(config, log, makeNotifier(process.env, log)).run(untilSignal());
+}
+
+async function serveCommand(file: string, flags: { name?: string; port: string; host: string }): Promise<void> {
+  const serving = new Serving(256, () => performance.now());
+  const served = await serving.swapToFile(path.resolve(file), flags.name ?? path.basename(file, '.onnx'));
+  const parts = {
+    serving,
+    metrics: makeMetrics(serving, () => 0),
+    maxBodyBytes: 64 * 1024 * 1024,
+    log: silent,
+    now: () => performance.now(),
+  };
+  const { server, port } = await listen(parts, flags.host, Number(flags.port));
+  print(`Serving ${served.name} at http://${flags.host}:${port}/v2/models/${encodeURIComponent(served.name)}`);
+  const signal = untilSignal();
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  server.close();
+  server.closeAllConnections();
+  await serving.close();
+}
+
+function statusCommand({ data }: { data?: string }): void {
+  const dataDir = dataDirOf(data);
+  const { deviceId, controllerUrl } = loadIdentity(dataDir);
+  const store = new Store(path.join(dataDir, 'store'));
+  const { execution, ended } = readJournal(path.join(dataDir, 'journal'));
+  print({
+    ...{ deviceId, controllerUrl, current: store.read('current'), previous: store.read('previous') },
+    update: execution && {
+      executionId: execution.target.executionId,
+      state: execution.state,
+      digest: execution.target.digest,
+    },
+    ended: Object.fromEntries([...ended].slice(-5)),
+  });
+}
+
+function program(): Command {
+  const command = new Command('espalier-agent')
+    .description('Pulls the build of a model that fits this device, serves it, measures it, and reports.')
+    .version(AGENT_VERSION);
+  command
+    .command('enrol <url>')
+    .description('enrol this device with a controller (the web UI shows URL and token under Devices)')
+    .requiredOption('--token <token>', 'single-use enrolment token')
+    .option('--data <dir>', `data directory (default ${DEFAULT_DATA_DIR}, or ESPALIER_AGENT_DATA)`)
+    .option('--name <name>', 'name shown in the fleet (default: the host name)')
+    .option('--force', 'replace an identity that is there already')
+    .action(enrolCommand);
+  command
+    .command('run')
+    .description('run the agent of an enrolled device')
+    .option('--data <dir>', `data directory (default ${DEFAULT_DATA_DIR}, or ESPALIER_AGENT_DATA)`)
+    .option('--host <address>', 'address to serve on (default 127.0.0.1)')
+    .option('--port <port>', 'port to serve on, 0 = any free one (default 4290)')
+    .option('--config <file>', 'configuration file (default /etc/espalier/agent.yaml)')
+    .option('--log-level <level>', 'debug, info, warn or error (default info)')
+    .action(runCommand);
+  command
+    .command('serve <file>')
+    .description('serve one local ONNX model without a controller')
+    .option('--name <name>', 'model name (default: the file name)')
+    .option('--port <port>', 'port, 0 = any free one', '4290')
+    .option('--host <address>', 'address', '127.0.0.1')
+    .action(serveCommand);
+  command
+    .command('facts')
+    .description('print what the agent knows about this machine, as JSON')
+    .option('--root <dir>', 'read below this folder instead of /', '/')
+    .action(({ root }: { root: string }) => print(readFacts(root)));
+  command
+    .command('status')
+    .description('print what this device serves and where its update stands, as JSON')
+    .option('--data <dir>', `data directory (default ${DEFAULT_DATA_DIR}, or ESPALIER_AGENT_DATA)`)
+    .action(statusCommand);
+  return command;
+}
+
+try {
+  await program().parseAsync();
+} catch (error) {
+  const coded = error instanceof CodedError ? error : null;
+  process.stderr.write(coded ? `${coded.code}: ${coded.message}\n  ${coded.action}\n` : `${(error as Error).stack}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,50 @@
+/** Single-stream latency of a session: one run after another on this thread, as MLPerf's scenario of that name. */
+
+import type { Session } from './onnx.js';
+import type { BenchmarkPlan, BenchmarkResult } from './protocol.js';
+
+const WARM_WINDOW = 20;
+const WARM_AGREEMENT = 1.05;
+const WINDOWS_TO_AGREE = 3;
+const AGREEMENT = 1.1;
+
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+const spread = (values: readonly number[]): number => Math.max(...values) / Math.min(...values);
+
+/** True when the last three windows agree within 10% in p50 and in p95. */
+export const isSteady = (windows: readonly (readonly number[])[]): boolean => {
+  const last = windows.slice(-WINDOWS_TO_AGREE);
+  if (last.length < WINDOWS_TO_AGREE) return false;
+  return [0.5, 0.95].every((share) => spread(last.map((window) => quantile(window, share))) <= AGREEMENT);
+};
+
+/**
+ * Warms up until three windows of 20 runs agree within 5%, then measures windows until the last three are steady or the
+ * time is over. All windows come back: which of them count is decided by who reads them.
+ */
+export async function benchmark(session: Session, plan: BenchmarkPlan, now: () => number): Promise<BenchmarkResult> {
+  const timed = async (runs: number): Promise<number[]> => {
+    const times: number[] = [];
+    for (let run = 0; run < runs; run++) {
+      const from = now();
+      await session.run(plan.feeds);
+      times.push((now() - from) * 1000);
+    }
+    return times;
+  };
+  const startedAt = now();
+  const [coldUs = 0] = await timed(1);
+  const warm: number[] = [];
+  while (now() - startedAt < plan.limitMs / 3) {
+    warm.push(quantile(await timed(WARM_WINDOW), 0.5));
+    if (warm.length >= WINDOWS_TO_AGREE && spread(warm.slice(-WINDOWS_TO_AGREE)) <= WARM_AGREEMENT) break;
+  }
+  const windows: number[][] = [];
+  do windows.push(await timed(plan.windowRuns));
+  while (!isSteady(windows) && now() - startedAt < plan.limitMs);
+  return { coldUs, windows };
+}

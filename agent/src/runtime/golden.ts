@@ -1,0 +1,62 @@
+/** Golden inputs against what a session answers: the proof that this device computes what the controller saw. */
+import type { GoldenFile } from '@espalier/proto';
+import type { TensorData, Tensors, TensorValue } from './protocol.js';
+
+const ARRAYS: Readonly<Record<string, new (buffer: ArrayBuffer) => TensorData>> = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  int16: Int16Array,
+  uint16: Uint16Array,
+  float16: Uint16Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  int64: BigInt64Array,
+  uint64: BigUint64Array,
+  bool: Uint8Array,
+};
+
+/** Bytes as values of an ONNX type; copied, so that alignment does not matter. */
+export function decodeValues(type: string, bytes: Uint8Array): TensorData {
+  const array = ARRAYS[type];
+  if (!array) throw new TypeError(`tensors of type ${type} are not supported`);
+  return new array(new Uint8Array(bytes).buffer);
+}
+
+type Stored = GoldenFile['cases'][number]['inputs'];
+
+export const feedsOf = (stored: Stored, types: ReadonlyMap<string, string>): Tensors =>
+  Object.fromEntries(
+    Object.entries(stored).map(([name, { shape, base64 }]): [string, TensorValue] => {
+      const type = types.get(name) ?? 'float32';
+      return [name, { type, shape, data: decodeValues(type, Buffer.from(base64, 'base64')) }];
+    }),
+  );
+
+/** The largest absolute difference of two tensors; infinite when their lengths differ or a value is not a number. */
+export function largestDifference(a: TensorData, b: TensorData): number {
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY;
+  let largest = 0;
+  for (let at = 0; at < a.length; at++) {
+    const difference = Math.abs(Number(a[at]) - Number(b[at]));
+    if (!(difference <= largest)) largest = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference;
+  }
+  return largest;
+}
+
+/** The first output that is off by more than its tolerance, in words; null when all are within. */
+export function compareGolden(
+  wanted: Tensors,
+  found: Tensors,
+  tolerance: Readonly<Record<string, number>>,
+): string | null {
+  for (const [name, value] of Object.entries(wanted)) {
+    const output = found[name];
+    if (!output) return `output ${name} is missing`;
+    const limit = tolerance[name] ?? 0;
+    const difference = largestDifference(value.data, output.data);
+    if (difference > limit) return `output ${name} differs by ${difference}, allowed ${limit}`;
+  }
+  return null;
+}

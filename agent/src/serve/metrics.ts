@@ -1,0 +1,27 @@
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Serving } from './serving.js';
+
+export interface AgentMetrics {
+  text(): Promise<string>;
+}
+
+/** Prometheus metrics of the agent, read from what it serves when they are asked for. */
+export function makeMetrics(serving: Serving, outboxLength: () => number): AgentMetrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+  gauge('espalier_requests_total', 'Inference requests since start', () => serving.requests);
+  gauge('espalier_healthy', '1 while a model is served', () => Number(serving.healthy));
+  gauge('espalier_queue_length', 'Requests that wait for the model', () => serving.served?.worker.queued ?? 0);
+  gauge('espalier_outbox_length', 'Reports that the controller has not acknowledged', outboxLength);
+  return { text: () => registry.metrics() };
+}

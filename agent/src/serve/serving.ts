@@ -1,0 +1,100 @@
+/** What this device serves: one model at a time, exchanged without a failed request. */
+
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { type Manifest, SessionOptions, SignedManifest, type TensorSpec } from '@espalier/proto';
+import { ModelNotLoaded } from '../errors.js';
+import { LatencyWindow } from '../measure/latency-window.js';
+import { ModelWorker } from '../runtime/model-worker.js';
+import type { BenchmarkPlan, BenchmarkResult, Tensors } from '../runtime/protocol.js';
+
+export interface Served {
+  readonly name: string;
+  readonly version: string;
+  /** Digest of the artifact; null for a local file. */
+  readonly digest: string | null;
+  readonly manifest: Manifest | null;
+  readonly options: SessionOptions;
+  readonly worker: ModelWorker;
+}
+
+export class Serving {
+  #served: Served | null = null;
+  /** Latency of live requests since the last window was taken. */
+  live = new LatencyWindow();
+  failures = 0;
+  requests = 0;
+
+  constructor(
+    private readonly queueLimit: number,
+    private readonly now: () => number,
+  ) {}
+
+  get served(): Served | null {
+    return this.#served;
+  }
+
+  get healthy(): boolean {
+    return this.#served?.worker.alive ?? false;
+  }
+
+  /** Loads a slot beside what serves, then flips; requests under way are answered by the old one, which then ends. */
+  async swapToSlot(slot: string): Promise<Served> {
+    const { manifest } = SignedManifest.parse(JSON.parse(readFileSync(path.join(slot, 'manifest.json'), 'utf8')));
+    const options = manifest.runtime.sessionOptions;
+    const worker = await ModelWorker.open(path.join(slot, manifest.entry), options, this.queueLimit);
+    return this.#flip({
+      name: manifest.model.name,
+      version: manifest.model.version,
+      digest: path.basename(slot),
+      manifest,
+      options,
+      worker,
+    });
+  }
+
+  /** Serves a file that no controller knows. */
+  async swapToFile(file: string, name: string): Promise<Served> {
+    const options = SessionOptions.parse({});
+    const worker = await ModelWorker.open(file, options, this.queueLimit);
+    return this.#flip({ name, version: '1', digest: null, manifest: null, options, worker });
+  }
+
+  async #flip(next: Served): Promise<Served> {
+    const before = this.#served;
+    this.#served = next;
+    this.live = new LatencyWindow();
+    await before?.worker.close();
+    return next;
+  }
+
+  /** @throws ESP_MODEL_NOT_LOADED */
+  model(name: string): Served {
+    if (this.#served?.name !== name) throw ModelNotLoaded({ model: name });
+    return this.#served;
+  }
+
+  inputsOf = (served: Served): readonly TensorSpec[] => served.worker.inputs;
+
+  /** One inference, timed from its arrival. */
+  async infer(served: Served, feeds: Tensors, arrivedMs = this.now()): Promise<Tensors> {
+    this.requests++;
+    try {
+      const outputs = await served.worker.run(feeds);
+      this.live.record((this.now() - arrivedMs) * 1000);
+      return outputs;
+    } catch (error) {
+      this.failures++;
+      throw error;
+    }
+  }
+
+  async benchmark(plan: BenchmarkPlan): Promise<{ served: Served; result: BenchmarkResult } | null> {
+    const served = this.#served;
+    return served ? { served, result: await served.worker.benchmark(plan) } : null;
+  }
+
+  async close(): Promise<void> {
+    await this.#served?.worker.close();
+  }
+}

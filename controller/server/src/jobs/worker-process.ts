@@ -1,0 +1,60 @@
+import { fork } from 'node:child_process';
+import path from 'node:path';
+import type { ErrorBody } from '@espalier/proto';
+import type { BuildResult, BuildTask, FromWorker, Progress } from './worker-protocol.js';
+
+/** How a worker ended. `lost`: without a word, by a signal or a crash. */
+export type WorkerEnd =
+  | { kind: 'done'; result: BuildResult }
+  | { kind: 'failed'; error: ErrorBody }
+  | { kind: 'canceled' }
+  | { kind: 'lost'; reason: string };
+
+export interface WorkerOptions {
+  readonly task: BuildTask;
+  readonly onProgress: (progress: Progress) => void;
+  /** Aborts the build: asks, then SIGTERM, then SIGKILL. */
+  readonly signal: AbortSignal;
+  readonly onStart?: (pid: number) => void;
+  readonly termAfterMs?: number;
+  readonly killAfterMs?: number;
+}
+
+const WORKER = path.join(import.meta.dirname, 'worker.js');
+
+/** Runs one build in a process of its own. Never rejects: how it ended is the result. */
+export function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
+  const { signal, termAfterMs = 3000, killAfterMs = 6000 } = options;
+  if (signal.aborted) return Promise.resolve({ kind: 'canceled' });
+  const child = fork(WORKER, [], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  if (child.pid) options.onStart?.(child.pid);
+  let end: WorkerEnd | null = null;
+  let complaint = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    complaint = (complaint + text).slice(-2000);
+  });
+  child.on('message', (message: FromWorker) => {
+    if (message.type === 'progress') options.onProgress(message.progress);
+    else if (message.type === 'done') end = { kind: 'done', result: message.result };
+    else end = { kind: 'failed', error: message.error };
+  });
+  const timers: NodeJS.Timeout[] = [];
+  const stop = (): void => {
+    if (child.connected) child.send({ type: 'cancel' }, () => undefined);
+    timers.push(setTimeout(() => child.kill('SIGTERM'), termAfterMs));
+    timers.push(setTimeout(() => child.kill('SIGKILL'), killAfterMs));
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  return new Promise((resolve) => {
+    const settle = (reason: string): void => {
+      signal.removeEventListener('abort', stop);
+      for (const timer of timers) clearTimeout(timer);
+      if (signal.aborted && end?.kind !== 'done') resolve({ kind: 'canceled' });
+      else resolve(end ?? { kind: 'lost', reason: complaint.trim() ? `${reason}: ${complaint.trim()}` : reason });
+    };
+    child.on('error', (error) => settle(error.message));
+    child.on('close', (code, how) => settle(`the worker ended by ${how ?? `exit code ${code}`}`));
+    // A failed send is a worker that is gone already, and `close` tells how.
+    child.send({ type: 'build', task: options.task }, () => undefined);
+  });
+}

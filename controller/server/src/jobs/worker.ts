@@ -1,0 +1,40 @@
+/**
+ * The process that builds one variant: it gets its task over IPC, reports progress and the result the same way, and
+ * ends. It never sees the database. When its parent is gone it ends at once: the lease brings the job back.
+ */
+import { rm } from 'node:fs/promises';
+import os from 'node:os';
+import { buildVariant } from '@espalier/compression';
+import { errorBody } from '@espalier/proto';
+import type { BuildTask, FromWorker, ToWorker } from './worker-protocol.js';
+
+/** Serving and the controller itself come first. */
+const LOW_PRIORITY = 10;
+
+const cancel = new AbortController();
+const send = (message: FromWorker): Promise<void> =>
+  new Promise((resolve) => {
+    if (!process.connected) return resolve();
+    process.send!(message, undefined, undefined, () => resolve());
+  });
+
+async function build(task: BuildTask): Promise<void> {
+  os.setPriority(LOW_PRIORITY);
+  try {
+    await rm(task.outDir, { recursive: true, force: true });
+    const onProgress = (progress: Extract<FromWorker, { type: 'progress' }>['progress']): void =>
+      void send({ type: 'progress', progress });
+    const result = await buildVariant({ ...task, signal: cancel.signal, onProgress });
+    await send({ type: 'done', result });
+    process.exit(0);
+  } catch (error) {
+    await send({ type: 'failed', error: errorBody(error) });
+    process.exit(1);
+  }
+}
+
+process.on('disconnect', () => process.exit(1));
+process.on('message', (message: ToWorker) => {
+  if (message.type === 'cancel') cancel.abort();
+  else void build(message.task);
+});

@@ -1,0 +1,102 @@
+import { Injectable } from '@nestjs/common';
+import { Clock } from '../common/clock.js';
+import { NoProfiles, NotFound } from '../common/errors.js';
+import { newId } from '../common/ids.js';
+import { EventBus } from '../common/events.js';
+import { DatasetService } from '../datasets/dataset.service.js';
+import { DeviceService } from '../devices/device.service.js';
+import { JobService } from '../jobs/job.service.js';
+import type { ModelEntity } from '../models/model.entity.js';
+import { ModelService } from '../models/model.service.js';
+import { BuildHandler, findProfile } from './build-handler.js';
+import type { VariantEntity } from './variant.entity.js';
+import { VariantRepository } from './variant.repository.js';
+
+export interface BuildRequest {
+  /** Empty: the profiles of enrolled devices. */
+  readonly profiles: readonly string[];
+  readonly recipes: readonly ('float' | 'int8')[];
+  /** undefined: the model's. */
+  readonly datasetId?: string | null | undefined;
+  readonly requestedBy: string;
+}
+
+/** Queues builds; the rest of a variant's life is its job's. */
+@Injectable()
+export class VariantService {
+  constructor(
+    private readonly variants: VariantRepository,
+    private readonly models: ModelService,
+    private readonly datasets: DatasetService,
+    private readonly devices: DeviceService,
+    private readonly jobs: JobService,
+    private readonly builds: BuildHandler,
+    private readonly clock: Clock,
+    private readonly bus: EventBus,
+  ) {}
+
+  /** One variant and one job for each profile and recipe; what is being built already is not queued twice. */
+  async optimize(modelId: string, request: BuildRequest): Promise<VariantEntity[]> {
+    let model = await this.models.get(modelId);
+    const { datasetId } = request;
+    if (datasetId) await this.datasets.get(datasetId);
+    if (datasetId !== undefined && datasetId !== model.datasetId) model = await this.models.update(modelId, { datasetId });
+    const profiles = request.profiles.length > 0 ? request.profiles : await this.#fleetProfiles();
+    if (profiles.length === 0) throw NoProfiles({ model: model.name });
+    for (const profile of profiles) await findProfile(profile);
+    const existing = await this.variants.list(modelId);
+    const built: VariantEntity[] = [];
+    for (const profile of new Set(profiles)) {
+      for (const recipe of new Set(request.recipes)) {
+        const open = existing.find((one) => one.profile === profile && one.recipe === recipe && one.state === 'building');
+        built.push(open ?? (await this.#queue(model, profile, recipe, request.requestedBy)));
+      }
+    }
+    return built;
+  }
+
+  async get(id: string): Promise<VariantEntity> {
+    const variant = await this.variants.find(id);
+    if (!variant) throw NotFound({ what: 'variant', id });
+    return variant;
+  }
+
+  list(modelId?: string): Promise<VariantEntity[]> {
+    return this.variants.list(modelId);
+  }
+
+  async cancelJob(jobId: string): Promise<void> {
+    await this.jobs.cancel(jobId, (job, error) => this.builds.failed(job, error));
+  }
+
+  async retryJob(jobId: string): Promise<void> {
+    const job = await this.jobs.retry(jobId);
+    if (job.variantId) await this.variants.update(job.variantId, { state: 'building', error: null });
+  }
+
+  async #fleetProfiles(): Promise<string[]> {
+    const devices = await this.devices.find('');
+    return [...new Set(devices.map((device) => device.profile).filter((profile) => profile !== null))];
+  }
+
+  async #queue(model: ModelEntity, profile: string, recipe: 'float' | 'int8', requestedBy: string): Promise<VariantEntity> {
+    const variant: VariantEntity = {
+      ...{ id: newId('var'), modelId: model.id, profile, recipe, method: recipe, state: 'building', note: null },
+      ...{ digest: null, files: [], parts: null, report: null, error: null, jobId: null, createdAt: this.clock.now() },
+    };
+    await this.variants.insert(variant);
+    const jobId = await this.jobs.enqueue({
+      kind: 'build-variant',
+      title: `${recipe} of ${model.name} ${model.version} for ${profile}`,
+      modelId: model.id,
+      variantId: variant.id,
+      profile,
+      recipe,
+      datasetId: model.datasetId,
+      requestedBy,
+    });
+    await this.variants.update(variant.id, { jobId });
+    this.bus.emit('variant', variant.id);
+    return { ...variant, jobId };
+  }
+}

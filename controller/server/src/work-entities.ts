@@ -1,0 +1,21 @@
+import { DatasetEntity } from './datasets/dataset.entity.js';
+import { JobEntity } from './jobs/job.entity.js';
+import { ModelEntity } from './models/model.entity.js';
+import { DecisionEntity } from './reoptimize/decision.entity.js';
+import { ExecutionEntity, GroupEntity, RolloutEntity } from './rollouts/rollout.entity.js';
+import { SampleEntity } from './sample/sample.entity.js';
+import { ReleaseEntity, VariantEntity } from './variants/variant.entity.js';
+
+/** Tables of the work domains. */
+export const WORK_ENTITIES = [
+  ModelEntity,
+  DatasetEntity,
+  VariantEntity,
+  ReleaseEntity,
+  JobEntity,
+  RolloutEntity,
+  GroupEntity,
+  ExecutionEntity,
+  DecisionEntity,
+  SampleEntity,
+];
