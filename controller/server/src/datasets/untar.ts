@@ -18,9 +18,13 @@ interface Header {
 function readHeader(block: Buffer): Header | null {
   if (block.every((byte) => byte === 0)) return null;
   const text = (from: number, length: number): string =>
-    block.subarray(from, from + length).toString('utf8').replace(/\0.*$/s, '');
+    block
+      .subarray(from, from + length)
+      .toString('utf8')
+      .replace(/\0.*$/s, '');
   const bytes = Number.parseInt(text(124, 12).trim() || '0', 8);
-  if (!Number.isSafeInteger(bytes) || bytes < 0) throw DatasetUnsafe({ entry: text(0, 100), reason: 'has no valid size' });
+  if (!Number.isSafeInteger(bytes) || bytes < 0)
+    throw DatasetUnsafe({ entry: text(0, 100), reason: 'has no valid size' });
   const prefix = text(257, 5) === 'ustar' ? text(345, 155) : '';
   return { name: prefix ? `${prefix}/${text(0, 100)}` : text(0, 100), bytes, type: text(156, 1) || '0' };
 }
@@ -47,7 +51,12 @@ const NAME_BYTES_MAX = 64 * 1024;
  * Unpacks a .tar.gz below `into`. Only regular files; links and devices are refused, since a link could lead out.
  * @returns the relative paths written
  */
-export async function untar(archive: string, into: string, limits: ExtractLimits, signal?: AbortSignal): Promise<string[]> {
+export async function untar(
+  archive: string,
+  into: string,
+  limits: ExtractLimits,
+  signal?: AbortSignal,
+): Promise<string[]> {
   const count = new ExtractCount(limits);
   const written: string[] = [];
   let longName: string | null = null;
@@ -56,7 +65,8 @@ export async function untar(archive: string, into: string, limits: ExtractLimits
     const padding = (BLOCK - (header.bytes % BLOCK)) % BLOCK;
     const base = { header, left: header.bytes, padding };
     if (header.type === 'L' || header.type === 'x' || header.type === 'g') {
-      if (header.bytes > NAME_BYTES_MAX) throw DatasetUnsafe({ entry: header.name, reason: 'has a header that is too long' });
+      if (header.bytes > NAME_BYTES_MAX)
+        throw DatasetUnsafe({ entry: header.name, reason: 'has a header that is too long' });
       return { ...base, file: null, kept: [] };
     }
     const name = longName ?? header.name;

@@ -10,7 +10,12 @@ import { ExtractCount, type ExtractLimits } from './extract-limit.js';
  * no link is ever made.
  * @returns the relative paths written
  */
-export async function unzip(archive: string, into: string, limits: ExtractLimits, signal?: AbortSignal): Promise<string[]> {
+export async function unzip(
+  archive: string,
+  into: string,
+  limits: ExtractLimits,
+  signal?: AbortSignal,
+): Promise<string[]> {
   const count = new ExtractCount(limits);
   const written: string[] = [];
   const open = new Set<number>();

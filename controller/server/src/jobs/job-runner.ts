@@ -9,8 +9,8 @@ import { EventBus } from '../common/events.js';
 import { Periodic } from '../common/periodic.js';
 import { afterWorker } from './after-worker.js';
 import type { JobEntity } from './job.entity.js';
-import type { JobHandler } from './job-handler.js';
 import { JobRepository } from './job.repository.js';
+import type { JobHandler } from './job-handler.js';
 import type { WorkerEnd } from './worker-process.js';
 import { runWorker } from './worker-process.js';
 import type { Progress } from './worker-protocol.js';
@@ -39,7 +39,11 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
   readonly #logger = new Logger(JobRunner.name);
   readonly #running = new Map<string, Running>();
   readonly #handlers = new Map<string, JobHandler>();
-  readonly #poll = new Periodic(POLL_MS, () => this.#fill(), (error) => this.#logger.error(error));
+  readonly #poll = new Periodic(
+    POLL_MS,
+    () => this.#fill(),
+    (error) => this.#logger.error(error),
+  );
   #stopping = false;
 
   constructor(
@@ -86,7 +90,13 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
     while (!this.#stopping && this.#running.size < JobRunner.CONCURRENCY) {
       const job = await this.jobs.claim(this.owner, this.clock.now(), LEASE_MS);
       if (!job) return;
-      const running: Running = { job, cancel: new AbortController(), cancelAsked: false, pid: null, done: Promise.resolve() };
+      const running: Running = {
+        job,
+        cancel: new AbortController(),
+        cancelAsked: false,
+        pid: null,
+        done: Promise.resolve(),
+      };
       this.#running.set(job.id, running);
       running.done = this.#run(running)
         .catch((error) => this.#logger.error(error))

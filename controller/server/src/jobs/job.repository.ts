@@ -21,7 +21,9 @@ export class JobRepository {
   }
 
   async list(limit: number, offset: number): Promise<[JobEntity[], number]> {
-    return this.db.getRepository(JobEntity).findAndCount({ order: { createdAt: 'DESC', id: 'ASC' }, take: limit, skip: offset });
+    return this.db
+      .getRepository(JobEntity)
+      .findAndCount({ order: { createdAt: 'DESC', id: 'ASC' }, take: limit, skip: offset });
   }
 
   /** Open jobs of a model on a profile. */
@@ -29,7 +31,10 @@ export class JobRepository {
     return this.db
       .getRepository(JobEntity)
       .createQueryBuilder('job')
-      .where(`job."modelId" = :modelId and job.profile = :profile and job.state in ('QUEUED', 'RUNNING')`, { modelId, profile })
+      .where(`job."modelId" = :modelId and job.profile = :profile and job.state in ('QUEUED', 'RUNNING')`, {
+        modelId,
+        profile,
+      })
       .getCount();
   }
 
@@ -61,7 +66,10 @@ export class JobRepository {
     const { step, stepIndex, steps, fraction } = progress;
     await this.db
       .getRepository(JobEntity)
-      .update({ id, owner, state: 'RUNNING' }, { step, stepIndex, steps, progress: Math.min(1, Math.max(0, fraction)) });
+      .update(
+        { id, owner, state: 'RUNNING' },
+        { step, stepIndex, steps, progress: Math.min(1, Math.max(0, fraction)) },
+      );
   }
 
   async log(id: string, at: Date, text: string): Promise<void> {
@@ -74,11 +82,24 @@ export class JobRepository {
   }
 
   /** Ends a running job of this owner. False: it was no longer its. */
-  async end(id: string, owner: string, state: 'SUCCEEDED' | 'FAILED' | 'CANCELED', now: Date, error: ErrorBody | null): Promise<boolean> {
+  async end(
+    id: string,
+    owner: string,
+    state: 'SUCCEEDED' | 'FAILED' | 'CANCELED',
+    now: Date,
+    error: ErrorBody | null,
+  ): Promise<boolean> {
     const done = state === 'SUCCEEDED' ? { progress: 1 } : {};
     const { affected } = await this.db
       .getRepository(JobEntity)
-      .update({ id, owner, state: 'RUNNING' }, { state, error, endedAt: now, owner: null, leaseUntil: null, ...done } as object);
+      .update({ id, owner, state: 'RUNNING' }, {
+        state,
+        error,
+        endedAt: now,
+        owner: null,
+        leaseUntil: null,
+        ...done,
+      } as object);
     return affected === 1;
   }
 
@@ -103,7 +124,10 @@ export class JobRepository {
   /** A queued job is canceled at once; a running one is asked. Returns what it was. */
   async cancel(id: string, now: Date): Promise<'queued' | 'running' | 'ended'> {
     const repository = this.db.getRepository(JobEntity);
-    const queued = await repository.update({ id, state: 'QUEUED' }, { state: 'CANCELED', endedAt: now, cancelAsked: true });
+    const queued = await repository.update(
+      { id, state: 'QUEUED' },
+      { state: 'CANCELED', endedAt: now, cancelAsked: true },
+    );
     if (queued.affected === 1) return 'queued';
     const running = await repository.update({ id, state: 'RUNNING' }, { cancelAsked: true });
     return running.affected === 1 ? 'running' : 'ended';

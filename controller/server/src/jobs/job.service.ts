@@ -2,9 +2,9 @@ import { type ErrorBody, errorBody } from '@espalier/proto';
 import type { JobView, Page } from '@espalier/proto/api';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
-import { JobCanceled, NotFound, JobStillOpen } from '../common/errors.js';
-import { newId } from '../common/ids.js';
+import { JobCanceled, JobStillOpen, NotFound } from '../common/errors.js';
 import { EventBus } from '../common/events.js';
+import { newId } from '../common/ids.js';
 import { estimateLeft } from './eta.js';
 import type { JobEntity } from './job.entity.js';
 import { JobRepository } from './job.repository.js';
@@ -35,7 +35,17 @@ export class JobService {
     const id = newId('job');
     const empty = { owner: null, leaseUntil: null, step: null, stepIndex: null, steps: null, error: null };
     const times = { createdAt: this.clock.now(), startedAt: null, endedAt: null };
-    await this.jobs.insert({ ...job, ...empty, ...times, id, state: 'QUEUED', attempt: 0, cancelAsked: false, progress: 0, log: [] });
+    await this.jobs.insert({
+      ...job,
+      ...empty,
+      ...times,
+      id,
+      state: 'QUEUED',
+      attempt: 0,
+      cancelAsked: false,
+      progress: 0,
+      log: [],
+    });
     this.bus.emit('job', id);
     this.runner.wake();
     return id;
@@ -86,7 +96,8 @@ export class JobService {
 
   async #viewOf(job: JobEntity): Promise<JobView> {
     const isOpen = job.state === 'QUEUED' || job.state === 'RUNNING';
-    const elapsedMs = job.state === 'RUNNING' && job.startedAt ? this.clock.now().getTime() - job.startedAt.getTime() : 0;
+    const elapsedMs =
+      job.state === 'RUNNING' && job.startedAt ? this.clock.now().getTime() - job.startedAt.getTime() : 0;
     const past = isOpen ? await this.jobs.pastSeconds(job.profile, job.recipe) : [];
     const { id, kind, title, state, modelId, variantId, profile, recipe, requestedBy, attempt } = job;
     return {

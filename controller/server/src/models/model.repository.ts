@@ -29,7 +29,9 @@ export class ModelRepository {
   /** Removes a model with its variants and decisions. Blobs stay: devices may still serve them. */
   async remove(id: string): Promise<void> {
     await this.db.transaction(async (manager) => {
-      await manager.query('delete from "release" where "variantId" in (select id from variant where "modelId" = $1)', [id]);
+      await manager.query('delete from "release" where "variantId" in (select id from variant where "modelId" = $1)', [
+        id,
+      ]);
       for (const table of ['variant', 'decision', 'job']) {
         await manager.query(`delete from ${table} where "modelId" = $1`, [id]);
       }

@@ -4,8 +4,8 @@ import { Injectable } from '@nestjs/common';
 import { ArtifactStore } from '../artifacts/artifact-store.js';
 import { Clock } from '../common/clock.js';
 import { ModelExists, ModelInUse, NotFound } from '../common/errors.js';
-import { newId } from '../common/ids.js';
 import { EventBus } from '../common/events.js';
+import { newId } from '../common/ids.js';
 import type { ModelEntity } from './model.entity.js';
 import { ModelRepository } from './model.repository.js';
 
@@ -59,7 +59,8 @@ export class ModelService {
 
   async update(id: string, change: UpdateModel): Promise<ModelEntity> {
     await this.get(id);
-    const budgetChangedAt = change.budget || change.autoOptimize !== undefined ? { budgetChangedAt: this.clock.now() } : {};
+    const budgetChangedAt =
+      change.budget || change.autoOptimize !== undefined ? { budgetChangedAt: this.clock.now() } : {};
     await this.models.update(id, { ...change, ...budgetChangedAt });
     this.bus.emit('model', id);
     return this.get(id);

@@ -29,7 +29,9 @@ export class RollbackService {
     const now = this.clock.now();
     await this.rollouts.cancelQueued(rollout.id, errorBody(ExecutionStopped({ reason })), now);
     const executions = await this.rollouts.executions([rollout.id]);
-    const moved = executions.filter((one) => one.direction === 'out' && ['SUCCEEDED', 'IN_PROGRESS'].includes(one.state));
+    const moved = executions.filter(
+      (one) => one.direction === 'out' && ['SUCCEEDED', 'IN_PROGRESS'].includes(one.state),
+    );
     for (const execution of moved) {
       if (execution.state === 'IN_PROGRESS') await this.offers.cancel(execution);
       const variant = execution.previousDigest
@@ -61,11 +63,13 @@ export class RollbackService {
     const again = executions.filter(
       (one) => one.group === group.index && ['FAILED', 'TIMED_OUT'].includes(one.state) && one.attempt < ATTEMPTS_MAX,
     );
-    const fresh = again.map((one): ExecutionEntity => ({
-      ...one,
-      ...{ id: newId('exe', 12), state: 'QUEUED', step: null, progress: null, sequence: -1, error: null },
-      ...{ settled: false, dispatchedAt: null, updatedAt: this.clock.now() },
-    }));
+    const fresh = again.map(
+      (one): ExecutionEntity => ({
+        ...one,
+        ...{ id: newId('exe', 12), state: 'QUEUED', step: null, progress: null, sequence: -1, error: null },
+        ...{ settled: false, dispatchedAt: null, updatedAt: this.clock.now() },
+      }),
+    );
     for (const one of again) await this.offers.settle(one);
     await this.rollouts.replaceExecutions(
       again.map((one) => one.id),

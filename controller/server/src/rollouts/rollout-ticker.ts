@@ -34,7 +34,11 @@ export const GATE_SCENARIO = 'single-stream';
 @Injectable()
 export class RolloutTicker implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #logger = new Logger(RolloutTicker.name);
-  readonly #timer = new Periodic(TICK_MS, (signal) => this.tickAll(signal), (error) => this.#logger.error(error));
+  readonly #timer = new Periodic(
+    TICK_MS,
+    (signal) => this.tickAll(signal),
+    (error) => this.#logger.error(error),
+  );
 
   constructor(
     private readonly rollouts: RolloutRepository,

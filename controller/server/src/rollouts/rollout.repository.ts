@@ -30,7 +30,9 @@ export class RolloutRepository {
   }
 
   open(modelId: string): Promise<RolloutEntity[]> {
-    return this.db.getRepository(RolloutEntity).findBy({ modelId, state: In([...LIVE, 'CREATING', 'READY', 'STARTING']) });
+    return this.db
+      .getRepository(RolloutEntity)
+      .findBy({ modelId, state: In([...LIVE, 'CREATING', 'READY', 'STARTING']) });
   }
 
   list(limit: number, offset: number): Promise<[RolloutEntity[], number]> {
@@ -57,9 +59,13 @@ export class RolloutRepository {
   /** Takes the tick lease. One conditional UPDATE, so of several controllers exactly one gets true. */
   async lease(id: string, now: Date, leaseMs: number): Promise<boolean> {
     const leaseUntil = new Date(now.getTime() + leaseMs);
-    const { affected } = await this.db
-      .getRepository(RolloutEntity)
-      .update([{ id, leaseUntil: IsNull() }, { id, leaseUntil: LessThan(now) }] as never, { leaseUntil });
+    const { affected } = await this.db.getRepository(RolloutEntity).update(
+      [
+        { id, leaseUntil: IsNull() },
+        { id, leaseUntil: LessThan(now) },
+      ] as never,
+      { leaseUntil },
+    );
     return affected === 1;
   }
 
@@ -83,7 +89,11 @@ export class RolloutRepository {
   }
 
   /** Changes executions that are still in one of these states; returns how many. */
-  async updateExecutions(ids: readonly string[], from: readonly ExecutionEntity['state'][], change: ExecutionChange): Promise<number> {
+  async updateExecutions(
+    ids: readonly string[],
+    from: readonly ExecutionEntity['state'][],
+    change: ExecutionChange,
+  ): Promise<number> {
     if (ids.length === 0) return 0;
     const { affected } = await this.db
       .getRepository(ExecutionEntity)
@@ -98,7 +108,12 @@ export class RolloutRepository {
   }
 
   /** What a device reported, if it is newer than what is known. */
-  async report(id: string, sequence: number, from: readonly ExecutionEntity['state'][], change: ExecutionChange): Promise<boolean> {
+  async report(
+    id: string,
+    sequence: number,
+    from: readonly ExecutionEntity['state'][],
+    change: ExecutionChange,
+  ): Promise<boolean> {
     const { affected } = await this.db
       .getRepository(ExecutionEntity)
       .update({ id, sequence: LessThan(sequence), state: In([...from]) }, { ...change, sequence });
@@ -119,7 +134,9 @@ export class RolloutRepository {
 
   /** Executions that ended and whose end is not yet in the device's desired state. */
   unsettled(): Promise<ExecutionEntity[]> {
-    return this.db.getRepository(ExecutionEntity).find({ where: { settled: false, state: In([...ENDED_EXECUTIONS]) }, take: 200 });
+    return this.db
+      .getRepository(ExecutionEntity)
+      .find({ where: { settled: false, state: In([...ENDED_EXECUTIONS]) }, take: 200 });
   }
 
   async settle(id: string): Promise<void> {
@@ -131,7 +148,10 @@ export class RolloutRepository {
     return this.db
       .getRepository(ExecutionEntity)
       .createQueryBuilder('execution')
-      .where(`execution."deviceId" in (:...deviceIds) and execution."rolloutId" <> :rolloutId`, { deviceIds, rolloutId })
+      .where(`execution."deviceId" in (:...deviceIds) and execution."rolloutId" <> :rolloutId`, {
+        deviceIds,
+        rolloutId,
+      })
       .andWhere(`execution.state = 'IN_PROGRESS'`)
       .getMany();
   }

@@ -15,10 +15,10 @@ import type { VariantEntity } from '../variants/variant.entity.js';
 import { VariantService } from '../variants/variant.service.js';
 import { OfferService } from './offer.service.js';
 import { type Planned, planRollout } from './plan-rollout.js';
+import { RollbackService } from './rollback.service.js';
 import type { GroupEntity, RolloutEntity } from './rollout.entity.js';
 import { RolloutRepository } from './rollout.repository.js';
 import { RolloutTicker } from './rollout-ticker.js';
-import { RollbackService } from './rollback.service.js';
 
 /** A request, and who makes it. `deviceIds` narrows the filter: the closed loop asks for the devices it measured. */
 export interface NewRollout extends CreateRollout {
@@ -96,7 +96,12 @@ export class RolloutService {
     return rollout;
   }
 
-  async #command(id: string, command: string, from: readonly RolloutEntity['state'][], change: Partial<RolloutEntity>): Promise<void> {
+  async #command(
+    id: string,
+    command: string,
+    from: readonly RolloutEntity['state'][],
+    change: Partial<RolloutEntity>,
+  ): Promise<void> {
     const rollout = await this.get(id);
     if (!(await this.rollouts.move(id, from, change))) throw RolloutState({ command, state: rollout.state });
     await this.rollouts.note(id, this.clock.now(), change.reason ?? command);

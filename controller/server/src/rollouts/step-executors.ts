@@ -3,9 +3,9 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { DeviceStayedOffline, ExecutionStopped, ExecutionTimedOut } from '../common/errors.js';
 import { OfferService } from './offer.service.js';
+import type { RolloutRows } from './read-tick-input.js';
 import type { ExecutionEntity, RolloutEntity } from './rollout.entity.js';
 import { RolloutRepository } from './rollout.repository.js';
-import type { RolloutRows } from './read-tick-input.js';
 import type { Executors, Step } from './rollout.types.js';
 
 const OPEN: ExecutionEntity['state'][] = ['QUEUED', 'IN_PROGRESS'];
@@ -108,15 +108,25 @@ export class StepExecutors {
     await this.#note(rollout, `offered to ${offered.map((execution) => execution.deviceName).join(', ')}`);
   }
 
-  async #end(ids: readonly string[], from: ExecutionEntity['state'][], change: Partial<ExecutionEntity>): Promise<void> {
+  async #end(
+    ids: readonly string[],
+    from: ExecutionEntity['state'][],
+    change: Partial<ExecutionEntity>,
+  ): Promise<void> {
     await this.rollouts.updateExecutions(ids, from, { ...change, updatedAt: this.clock.now() } as never);
   }
 
   async #move(rollout: RolloutEntity, from: RolloutEntity['state'][], change: Partial<RolloutEntity>): Promise<void> {
-    if (await this.rollouts.move(rollout.id, from, change)) await this.#note(rollout, `${change.state}: ${change.reason}`);
+    if (await this.rollouts.move(rollout.id, from, change))
+      await this.#note(rollout, `${change.state}: ${change.reason}`);
   }
 
-  async #finish(rollout: RolloutEntity, from: RolloutEntity['state'][], state: RolloutEntity['state'], reason: string | null): Promise<void> {
+  async #finish(
+    rollout: RolloutEntity,
+    from: RolloutEntity['state'][],
+    state: RolloutEntity['state'],
+    reason: string | null,
+  ): Promise<void> {
     await this.#move(rollout, from, { state, reason, endedAt: this.clock.now() });
   }
 

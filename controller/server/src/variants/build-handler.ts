@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { type HardwareProfile, loadProfiles } from '@espalier/compression';
-import { artifactDigest, type ArtifactFile, type ErrorBody } from '@espalier/proto';
+import { type ArtifactFile, artifactDigest, type ErrorBody } from '@espalier/proto';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { ArtifactStore } from '../artifacts/artifact-store.js';
 import { Config } from '../common/config.js';

@@ -42,5 +42,7 @@ export function chooseVariant<T extends Candidate>(candidates: readonly T[], bud
     return speedup === null ? 1 / Math.max(1, one.report?.sizeRatio ?? 1) : 1 / speedup;
   };
   const rank = (one: T): number => (keepsBudget(one.report, budget) === true ? 0 : 1);
-  return candidates.toSorted((a, b) => rank(a) - rank(b) || cost(a) - cost(b) || b.createdAtMs - a.createdAtMs)[0] ?? null;
+  return (
+    candidates.toSorted((a, b) => rank(a) - rank(b) || cost(a) - cost(b) || b.createdAtMs - a.createdAtMs)[0] ?? null
+  );
 }

@@ -34,7 +34,8 @@ export class ReleaseService {
       const latest = await this.variants.latestRelease(variant.id);
       const highest = await this.variants.highestCounter(model.name, variant.profile);
       const leftMs = latest ? latest.expiresAt.getTime() - this.clock.now().getTime() : 0;
-      if (latest && latest.counter === highest && leftMs > FRESH_MS && latest.keyid === this.signer.keyid) return latest;
+      if (latest && latest.counter === highest && leftMs > FRESH_MS && latest.keyid === this.signer.keyid)
+        return latest;
       const release = await this.#sign(model, variant, highest + 1);
       if (await this.variants.insertRelease(release)) return release;
     }

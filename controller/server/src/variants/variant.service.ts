@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { NoProfiles, NotFound } from '../common/errors.js';
-import { newId } from '../common/ids.js';
 import { EventBus } from '../common/events.js';
+import { newId } from '../common/ids.js';
 import { DatasetService } from '../datasets/dataset.service.js';
 import { DeviceService } from '../devices/device.service.js';
 import { JobService } from '../jobs/job.service.js';
@@ -40,7 +40,8 @@ export class VariantService {
     let model = await this.models.get(modelId);
     const { datasetId } = request;
     if (datasetId) await this.datasets.get(datasetId);
-    if (datasetId !== undefined && datasetId !== model.datasetId) model = await this.models.update(modelId, { datasetId });
+    if (datasetId !== undefined && datasetId !== model.datasetId)
+      model = await this.models.update(modelId, { datasetId });
     const profiles = request.profiles.length > 0 ? request.profiles : await this.#fleetProfiles();
     if (profiles.length === 0) throw NoProfiles({ model: model.name });
     for (const profile of profiles) await findProfile(profile);
@@ -48,7 +49,9 @@ export class VariantService {
     const built: VariantEntity[] = [];
     for (const profile of new Set(profiles)) {
       for (const recipe of new Set(request.recipes)) {
-        const open = existing.find((one) => one.profile === profile && one.recipe === recipe && one.state === 'building');
+        const open = existing.find(
+          (one) => one.profile === profile && one.recipe === recipe && one.state === 'building',
+        );
         built.push(open ?? (await this.#queue(model, profile, recipe, request.requestedBy)));
       }
     }
@@ -79,7 +82,12 @@ export class VariantService {
     return [...new Set(devices.map((device) => device.profile).filter((profile) => profile !== null))];
   }
 
-  async #queue(model: ModelEntity, profile: string, recipe: 'float' | 'int8', requestedBy: string): Promise<VariantEntity> {
+  async #queue(
+    model: ModelEntity,
+    profile: string,
+    recipe: 'float' | 'int8',
+    requestedBy: string,
+  ): Promise<VariantEntity> {
     const variant: VariantEntity = {
       ...{ id: newId('var'), modelId: model.id, profile, recipe, method: recipe, state: 'building', note: null },
       ...{ digest: null, files: [], parts: null, report: null, error: null, jobId: null, createdAt: this.clock.now() },

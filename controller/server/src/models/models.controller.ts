@@ -1,0 +1,85 @@
+import { type JobView, type ModelView, OptimizeModel, UpdateModel, UploadModelQuery } from '@espalier/proto/api';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Req } from '@nestjs/common';
+import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
+import type { Request } from 'express';
+import type { z } from 'zod';
+import { AuditService } from '../access/audit.service.js';
+import { CurrentUser, type Principal } from '../access/principal.js';
+import { Config } from '../common/config.js';
+import { JobService } from '../jobs/job.service.js';
+import { VariantService } from '../variants/variant.service.js';
+import { ModelService } from './model.service.js';
+import { ModelViews } from './model.view.js';
+import { withUpload } from './upload.js';
+
+@ApiTags('models')
+@Controller('api/v1/models')
+export class ModelsController {
+  constructor(
+    private readonly models: ModelService,
+    private readonly views: ModelViews,
+    private readonly variants: VariantService,
+    private readonly jobs: JobService,
+    private readonly audit: AuditService,
+    private readonly config: Config,
+  ) {}
+
+  @Get()
+  list() {
+    return this.views.list();
+  }
+
+  /** The ONNX file as the body. */
+  @Post()
+  @ApiConsumes('application/octet-stream')
+  @ApiBody({ schema: { type: 'string', format: 'binary' } })
+  async upload(
+    @CurrentUser() who: Principal,
+    @Query({ schema: UploadModelQuery }) query: z.infer<typeof UploadModelQuery>,
+    @Req() request: Request,
+  ): Promise<ModelView> {
+    const { uploadLimitBytes } = this.config;
+    const model = await withUpload(request, this.config.under('uploads'), uploadLimitBytes, (file) =>
+      this.models.register(file, query),
+    );
+    await this.audit.record(who.name, 'model registered', model.id, { name: model.name, version: model.version });
+    return this.views.one(model.id);
+  }
+
+  @Get(':id')
+  one(@Param('id') id: string) {
+    return this.views.one(id);
+  }
+
+  @Patch(':id')
+  async update(
+    @CurrentUser() who: Principal,
+    @Param('id') id: string,
+    @Body({ schema: UpdateModel }) body: UpdateModel,
+  ): Promise<ModelView> {
+    await this.models.update(id, body);
+    await this.audit.record(who.name, 'model changed', id, { ...body });
+    return this.views.one(id);
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  async remove(@CurrentUser() who: Principal, @Param('id') id: string): Promise<void> {
+    await this.models.remove(id);
+    await this.audit.record(who.name, 'model removed', id);
+  }
+
+  /** Queues a build for each profile and recipe; answers the jobs. */
+  @Post(':id/optimize')
+  async optimize(
+    @CurrentUser() who: Principal,
+    @Param('id') id: string,
+    @Body({ schema: OptimizeModel }) body: z.infer<typeof OptimizeModel>,
+  ): Promise<JobView[]> {
+    const variants = await this.variants.optimize(id, { ...body, requestedBy: who.name });
+    await this.audit.record(who.name, 'builds queued', id, { profiles: body.profiles, recipes: body.recipes });
+    const jobs: JobView[] = [];
+    for (const { jobId } of variants) if (jobId) jobs.push(await this.jobs.view(jobId));
+    return jobs;
+  }
+}
