@@ -127,7 +127,9 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
       const task = await this.#handlerOf(job).prepare(job);
       outDir = task.outDir;
       const onProgress = this.#progressOf(job);
-      const onStart = (pid: number): void => void (running.pid = pid);
+      const onStart = (pid: number): void => {
+        running.pid = pid;
+      };
       end = await runWorker({ task, onProgress, onStart, signal: running.cancel.signal });
       if (end.kind === 'done') await this.#handlerOf(job).succeeded(job, end.result, outDir);
     } catch (error) {

@@ -90,16 +90,14 @@ export class JobRepository {
     error: ErrorBody | null,
   ): Promise<boolean> {
     const done = state === 'SUCCEEDED' ? { progress: 1 } : {};
-    const { affected } = await this.db
-      .getRepository(JobEntity)
-      .update({ id, owner, state: 'RUNNING' }, {
-        state,
-        error,
-        endedAt: now,
-        owner: null,
-        leaseUntil: null,
-        ...done,
-      } as object);
+    const { affected } = await this.db.getRepository(JobEntity).update({ id, owner, state: 'RUNNING' }, {
+      state,
+      error,
+      endedAt: now,
+      owner: null,
+      leaseUntil: null,
+      ...done,
+    } as object);
     return affected === 1;
   }
 

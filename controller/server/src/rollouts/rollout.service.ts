@@ -13,7 +13,6 @@ import { ModelService } from '../models/model.service.js';
 import { chooseVariant } from '../variants/choose-variant.js';
 import type { VariantEntity } from '../variants/variant.entity.js';
 import { VariantService } from '../variants/variant.service.js';
-import { OfferService } from './offer.service.js';
 import { type Planned, planRollout } from './plan-rollout.js';
 import { RollbackService } from './rollback.service.js';
 import type { GroupEntity, RolloutEntity } from './rollout.entity.js';
@@ -36,7 +35,6 @@ export class RolloutService {
     private readonly variants: VariantService,
     private readonly devices: DeviceService,
     private readonly measurements: MeasurementService,
-    private readonly offers: OfferService,
     private readonly rollbacks: RollbackService,
     private readonly ticker: RolloutTicker,
     private readonly clock: Clock,

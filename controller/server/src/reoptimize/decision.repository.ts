@@ -1,0 +1,41 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, In } from 'typeorm';
+import { DecisionEntity } from './decision.entity.js';
+
+/** The only SQL of the closed loop. Decisions are only ever added. */
+@Injectable()
+export class DecisionRepository {
+  constructor(private readonly db: DataSource) {}
+
+  async insert(decision: DecisionEntity): Promise<void> {
+    await this.db.getRepository(DecisionEntity).insert(decision as object);
+  }
+
+  /** Newest first. */
+  ofModel(modelId: string, profile: string): Promise<DecisionEntity[]> {
+    return this.db
+      .getRepository(DecisionEntity)
+      .find({ where: { modelId, profile }, order: { at: 'DESC', id: 'ASC' }, take: 100 });
+  }
+
+  /** Newest first, with how many there are in all. */
+  page(modelId: string | undefined, limit: number, offset: number): Promise<[DecisionEntity[], number]> {
+    return this.db.getRepository(DecisionEntity).findAndCount({
+      where: modelId === undefined ? {} : { modelId },
+      order: { at: 'DESC', id: 'ASC' },
+      take: limit,
+      skip: offset,
+    });
+  }
+
+  /** Decisions to roll out whose rollout has no verdict yet. */
+  async unjudged(): Promise<DecisionEntity[]> {
+    const repository = this.db.getRepository(DecisionEntity);
+    const open = await repository.findBy({ action: 'rollout' });
+    const ids = open.map(({ rolloutId }) => rolloutId).filter((id) => id !== null);
+    if (ids.length === 0) return [];
+    const verdicts = await repository.findBy({ rolloutId: In(ids), action: In(['promoted', 'rolled-back']) });
+    const judged = new Set(verdicts.map(({ rolloutId }) => rolloutId));
+    return open.filter(({ rolloutId }) => rolloutId !== null && !judged.has(rolloutId));
+  }
+}
