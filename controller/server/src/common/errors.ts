@@ -9,6 +9,12 @@ export const ConfigInvalid = defineError<{ setting: string; reason: string; sour
   ({ setting, reason, source }) => `The setting ${setting} (from ${source}) is not valid: ${reason}.`,
   () => 'Correct it; `espalier-controller --help` and docs/operations.md list every setting.',
 );
+export const NodeTooOld = defineError<{ found: string; wanted: number }>(
+  'ESP_NODE_TOO_OLD',
+  500,
+  ({ found, wanted }) => `Node ${found} cannot run the controller; ${wanted} or newer is needed.`,
+  () => 'Start it with `npm start`, which runs it under the Node that comes with it.',
+);
 export const DataDirLocked = defineError<{ dataDir: string; pid: number; since: string }>(
   'ESP_DATA_DIR_LOCKED',
   409,

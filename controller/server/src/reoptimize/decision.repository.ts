@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, In } from 'typeorm';
+import { DataSource, In, MoreThanOrEqual } from 'typeorm';
 import { DecisionEntity } from './decision.entity.js';
 
 /** The only SQL of the closed loop. Decisions are only ever added. */
@@ -11,11 +11,11 @@ export class DecisionRepository {
     await this.db.getRepository(DecisionEntity).insert(decision as object);
   }
 
-  /** Newest first. */
-  ofModel(modelId: string, profile: string): Promise<DecisionEntity[]> {
+  /** Since a time, newest first. */
+  of(modelId: string, profile: string, since: Date): Promise<DecisionEntity[]> {
     return this.db
       .getRepository(DecisionEntity)
-      .find({ where: { modelId, profile }, order: { at: 'DESC', id: 'ASC' }, take: 100 });
+      .find({ where: { modelId, profile, at: MoreThanOrEqual(since) }, order: { at: 'DESC', id: 'ASC' }, take: 100 });
   }
 
   /** Newest first, with how many there are in all. */

@@ -76,7 +76,7 @@ export class LoopService implements OnApplicationBootstrap, OnApplicationShutdow
     const digests = new Set(variants.map(({ digest }) => digest));
     const latencies = await this.measurements.summary({ profile, scenario: GATE_SCENARIO });
     const measuredP95Us = trustedP95(latencies.filter(({ digest }) => digests.has(digest)));
-    const decisions = await this.decisions.ofModel(model.id, profile);
+    const decisions = await this.decisions.of(model.id, profile, model.budgetChangedAt);
     return { status, variants, measuredP95Us, decisions, busy: await this.#busy(status) };
   }
 

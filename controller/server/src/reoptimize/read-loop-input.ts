@@ -13,14 +13,14 @@ export interface LoopRows {
   readonly variants: readonly VariantEntity[];
   /** Worst device's p95 by digest, from windows that can be trusted. */
   readonly measuredP95Us: ReadonlyMap<string, number>;
+  /** Made under the present budget; those of an earlier one do not bind. */
   readonly decisions: readonly DecisionEntity[];
   readonly busy: LoopInput['busy'];
 }
 
-/** Rows as the pure decision reads them. Decisions made under an earlier budget do not bind. */
+/** Rows as the pure decision reads them. */
 export function readLoopInput(rows: LoopRows, limits: LoopLimits = LOOP_LIMITS): LoopInput {
   const { model, latency, deviceIds, servingDigest } = rows.status;
-  const since = model.budgetChangedAt.getTime();
   return {
     autoOptimize: model.autoOptimize,
     budget: model.budget,
@@ -32,9 +32,10 @@ export function readLoopInput(rows: LoopRows, limits: LoopLimits = LOOP_LIMITS):
     },
     variants: rows.variants.map((variant) => toVariant(variant, rows.measuredP95Us)),
     busy: rows.busy,
-    decisions: rows.decisions
-      .map(({ action, recipe, variantId, at }) => ({ action, recipe, variantId, atMs: at.getTime() }))
-      .filter(({ atMs }) => atMs >= since),
+    decisions: rows.decisions.map(({ action, recipe, variantId, at }) => ({
+      ...{ action, recipe, variantId },
+      atMs: at.getTime(),
+    })),
     limits,
   };
 }

@@ -5,10 +5,11 @@ import { EventBus } from '../common/events.js';
 import { Periodic } from '../common/periodic.js';
 import { DeviceService } from '../devices/device.service.js';
 import { MeasurementService } from '../devices/measurement.service.js';
+import type { DeviceLatency } from '../devices/summarize.js';
 import { nextTick } from './next-tick.js';
 import { OfferService } from './offer.service.js';
 import { type RolloutRows, readTickInput } from './read-tick-input.js';
-import type { RolloutEntity } from './rollout.entity.js';
+import type { ExecutionEntity, RolloutEntity } from './rollout.entity.js';
 import { RolloutRepository } from './rollout.repository.js';
 import type { TickLimits } from './rollout.types.js';
 import { StepExecutors } from './step-executors.js';
@@ -105,9 +106,20 @@ export class RolloutTicker implements OnApplicationBootstrap, OnApplicationShutd
       await this.rollouts.executions([rollout.id]),
       await this.devices.find(''),
     ];
-    const deviceIds = executions.filter((one) => one.state === 'SUCCEEDED').map((one) => one.deviceId);
-    const latencies =
-      deviceIds.length === 0 ? [] : await this.measurements.summary({ deviceIds, scenario: GATE_SCENARIO });
+    const latencies = await this.#latencies(executions.filter((one) => one.state === 'SUCCEEDED'));
     return { rollout, groups, executions, latencies, devices: new Map(devices.map((device) => [device.id, device])) };
+  }
+
+  /** Of the new artifacts since they were dispatched, of the ones before whenever. An artifact may have served earlier. */
+  async #latencies(executions: readonly ExecutionEntity[]): Promise<DeviceLatency[]> {
+    if (executions.length === 0) return [];
+    const deviceIds = executions.map((one) => one.deviceId);
+    const firstMs = Math.min(...executions.map((one) => one.dispatchedAt?.getTime() ?? 0));
+    const query = { deviceIds, scenario: GATE_SCENARIO };
+    const since = await this.measurements.summary({ ...query, since: new Date(firstMs) });
+    const ever = await this.measurements.summary(query);
+    const isNew = ({ deviceId, digest }: DeviceLatency): boolean =>
+      executions.some((one) => one.deviceId === deviceId && one.digest === digest);
+    return [...since.filter(isNew), ...ever.filter((latency) => !isNew(latency))];
   }
 }

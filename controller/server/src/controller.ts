@@ -1,0 +1,86 @@
+import 'reflect-metadata';
+import type { AddressInfo } from 'node:net';
+import { type INestApplication, type LogLevel, StandardSchemaValidationPipe } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import helmet from 'helmet';
+import { AccessService } from './access/access.service.js';
+import { AppModule } from './app.module.js';
+import { ManifestSigner } from './artifacts/signer.js';
+import type { Config } from './common/config.js';
+import { lockDataDir } from './common/data-dir-lock.js';
+import { openDatabase } from './common/database.js';
+import { diskFullOr } from './common/durable-file.js';
+import { listenError } from './common/listening.js';
+import { RunningPorts } from './common/running-ports.js';
+import { hostPart } from './devices/enrolment.service.js';
+import { ENTITIES } from './entities.js';
+import { GatewayService } from './gateway/gateway.service.js';
+import { MIGRATIONS } from './migrations/index.js';
+import { CertificateAuthority } from './pki/authority.js';
+import { ProfileCatalog } from './profiles/profile-catalog.js';
+import { SampleService } from './sample/sample.service.js';
+import { SystemStatus, VERSION } from './system/system-status.js';
+
+export interface RunningController {
+  /** Address of the web app and API. */
+  readonly url: string;
+  readonly adminLink: string;
+  readonly sample: SampleService;
+  /** True while there is neither a device nor a model. */
+  isEmpty(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+const LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'];
+/** Ours names levels as pino does. */
+const UP_TO: Readonly<Record<Config['logLevel'], number>> = { silent: 0, fatal: 1, error: 2, warn: 3, info: 4, debug: 5, trace: 6 };
+
+/** Starts a controller; what was opened is closed again when a later part fails. @throws the coded error of that part */
+export async function startController(config: Config): Promise<RunningController> {
+  const undo: (() => void | Promise<void>)[] = [lockDataDir(config.dataDir)];
+  const close = async (): Promise<void> => {
+    for (const step of undo.toReversed()) await step();
+  };
+  try {
+    const authority = await CertificateAuthority.open(config.under('keys'), () => new Date());
+    const signer = await ManifestSigner.open(config);
+    const profiles = await ProfileCatalog.open();
+    const database = await openDatabase(config, { entities: ENTITIES, migrations: MIGRATIONS });
+    undo.push(() => database.close());
+    const logger = LEVELS.slice(0, UP_TO[config.logLevel]);
+    const module = AppModule.with({ config, database, authority, signer, profiles });
+    const app = await NestFactory.create<NestExpressApplication>(module, { logger: logger.length > 0 ? [...logger] : false, abortOnError: false });
+    undo.push(() => app.close());
+    return { ...(await open(app, config)), close };
+  } catch (error) {
+    await close().catch(() => undefined);
+    throw diskFullOr(error, config.dataDir);
+  }
+}
+
+async function open(app: NestExpressApplication, config: Config): Promise<Omit<RunningController, 'close'>> {
+  app.useGlobalPipes(new StandardSchemaValidationPipe());
+  // The component library writes its variables into a style element, hence 'unsafe-inline' for styles only.
+  app.use(helmet({ contentSecurityPolicy: { directives: { 'style-src': ["'self'", "'unsafe-inline'"], 'upgrade-insecure-requests': null } }, strictTransportSecurity: false }));
+  document(app);
+  const ports = app.get(RunningPorts);
+  await app.listen(config.httpPort, config.host).catch((error: NodeJS.ErrnoException) => {
+    throw listenError(error, config.host, config.httpPort, 'the web app and API', 'ESPALIER_HTTP_PORT');
+  });
+  ports.http = (app.getHttpServer().address() as AddressInfo).port;
+  await app.get(GatewayService).open();
+  const url = `http://${hostPart(config.reachableHost)}:${ports.http}`;
+  const link = await app.get(AccessService).adminLink();
+  const sample = app.get(SampleService);
+  await sample.resume();
+  const isEmpty = async (): Promise<boolean> => (await app.get(SystemStatus).view()).empty;
+  return { url, adminLink: `${url}/sign-in?link=${link}`, sample, isEmpty };
+}
+
+/** The OpenAPI document and its viewer. */
+function document(app: INestApplication): void {
+  const options = new DocumentBuilder().setTitle('Espalier controller').setVersion(VERSION).addBearerAuth().addCookieAuth('espalier_session').build();
+  SwaggerModule.setup('api/docs', app, () => SwaggerModule.createDocument(app, options), { jsonDocumentUrl: 'api/openapi.json' });
+}

@@ -1,0 +1,64 @@
+import { type AddressInfo } from 'node:net';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { mayAccess } from '@espalier/proto';
+import { Aedes } from 'aedes';
+import { listening } from '../common/listening.js';
+
+/** Common name of the controller's own certificate: it may use every topic. */
+export const CONTROLLER_NAME = 'espalier-controller';
+
+export interface BrokerTls {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+const nameOf = (connection: unknown): string | null => {
+  const { CN } = (connection as TLSSocket).getPeerCertificate().subject ?? {};
+  return typeof CN === 'string' ? CN : null;
+};
+
+/**
+ * The MQTT 3.1.1 broker in the controller's process, for fleets of some hundred devices. The certificate is the identity:
+ * its common name must be the client id, and decides which topics there are [MQTT 3.1.1, 3.1.3.1, 5.4.2].
+ */
+export class EmbeddedBroker {
+  private constructor(
+    private readonly broker: Aedes,
+    private readonly server: Server,
+    readonly port: number,
+  ) {}
+
+  /** @param isEnrolled whether a device may connect (removed ones may not) */
+  static async open(tls: BrokerTls, host: string, port: number, isEnrolled: (deviceId: string) => Promise<boolean>): Promise<EmbeddedBroker> {
+    const broker = await Aedes.createBroker({
+      queueLimit: 1000,
+      authenticate(client, _username, _password, done) {
+        const name = nameOf(client.conn);
+        if (name === CONTROLLER_NAME) return done(null, true);
+        if (name === null || client.id !== name) return done(null, false);
+        isEnrolled(name).then((known) => done(null, known), () => done(null, false));
+      },
+      authorizePublish(client, packet, done) {
+        const name = client ? nameOf(client.conn) : CONTROLLER_NAME;
+        const allowed = name === CONTROLLER_NAME || (name !== null && mayAccess(name, 'publish', packet.topic));
+        done(allowed ? null : new Error('not a topic of this device'));
+      },
+      authorizeSubscribe(client, subscription, done) {
+        const name = nameOf(client.conn);
+        const allowed = name === CONTROLLER_NAME || (name !== null && mayAccess(name, 'subscribe', subscription.topic));
+        // null refuses one subscription with 0x80 and keeps the session [MQTT 3.1.1, 3.9.3].
+        done(null, allowed ? subscription : null);
+      },
+    });
+    const server = createServer({ ...tls, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' }, (socket) => void broker.handle(socket));
+    server.on('tlsClientError', () => undefined);
+    await listening(server, host, port, 'MQTT', 'ESPALIER_MQTT_PORT');
+    return new EmbeddedBroker(broker, server, (server.address() as AddressInfo).port);
+  }
+
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => this.broker.close(() => resolve()));
+    await new Promise<void>((resolve) => this.server.close(() => resolve()));
+  }
+}

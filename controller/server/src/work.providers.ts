@@ -1,0 +1,46 @@
+import { DatasetService } from './datasets/dataset.service.js';
+import { DatasetsController } from './datasets/datasets.controller.js';
+import { ExecutionSink } from './devices/execution-sink.js';
+import { BudgetStatuses } from './fleet/budget-status.js';
+import { FleetController } from './fleet/fleet.controller.js';
+import { JobRepository } from './jobs/job.repository.js';
+import { JobRunner } from './jobs/job-runner.js';
+import { JobService } from './jobs/job.service.js';
+import { JobsController } from './jobs/jobs.controller.js';
+import { ModelRepository } from './models/model.repository.js';
+import { ModelService } from './models/model.service.js';
+import { ModelViews } from './models/model.view.js';
+import { ModelsController } from './models/models.controller.js';
+import { DecisionRepository } from './reoptimize/decision.repository.js';
+import { DecisionsController } from './reoptimize/decisions.controller.js';
+import { LoopService } from './reoptimize/loop.service.js';
+import { ExecutionReports } from './rollouts/execution-reports.js';
+import { OfferService } from './rollouts/offer.service.js';
+import { RollbackService } from './rollouts/rollback.service.js';
+import { RolloutRepository } from './rollouts/rollout.repository.js';
+import { RolloutService } from './rollouts/rollout.service.js';
+import { RolloutViews } from './rollouts/rollout.view.js';
+import { RolloutTicker } from './rollouts/rollout-ticker.js';
+import { RolloutsController } from './rollouts/rollouts.controller.js';
+import { StepExecutors } from './rollouts/step-executors.js';
+import { SampleController } from './sample/sample.controller.js';
+import { SampleService } from './sample/sample.service.js';
+import { BuildHandler } from './variants/build-handler.js';
+import { ReleaseService } from './variants/release.service.js';
+import { VariantRepository } from './variants/variant.repository.js';
+import { VariantService } from './variants/variant.service.js';
+import { VariantViews } from './variants/variant.view.js';
+import { VariantsController } from './variants/variants.controller.js';
+
+export const WORK_CONTROLLERS = [
+  ...[DatasetsController, ModelsController, VariantsController, JobsController],
+  ...[RolloutsController, DecisionsController, FleetController, SampleController],
+];
+
+/** Models, their builds, and how these get to devices. */
+export const WORK_PROVIDERS = [
+  ...[DatasetService, ModelRepository, ModelService, ModelViews, JobRepository, JobRunner, JobService],
+  ...[VariantRepository, VariantService, VariantViews, ReleaseService, BuildHandler],
+  ...[RolloutRepository, RolloutService, RolloutViews, RolloutTicker, StepExecutors, OfferService, RollbackService],
+  ...[{ provide: ExecutionSink, useClass: ExecutionReports }, BudgetStatuses, DecisionRepository, LoopService, SampleService],
+];
