@@ -7,6 +7,7 @@ import { Periodic } from '../common/periodic.js';
 import { MeasurementService } from '../devices/measurement.service.js';
 import { type BudgetStatus, BudgetStatuses } from '../fleet/budget-status.js';
 import { JobService } from '../jobs/job.service.js';
+import type { RolloutEntity } from '../rollouts/rollout.entity.js';
 import { RolloutRepository } from '../rollouts/rollout.repository.js';
 import { RolloutService } from '../rollouts/rollout.service.js';
 import { GATE_SCENARIO } from '../rollouts/rollout-ticker.js';
@@ -138,7 +139,7 @@ export class LoopService implements OnApplicationBootstrap, OnApplicationShutdow
     if (verdict.kind === 'rolled-back' && verdict.command)
       await this.rollouts.rollback(rollout.id, WHO, verdict.reason);
     const { modelId, profile, recipe, variantId, rolloutId } = decision;
-    const numbers = { ...decision.numbers, newP95Us: await this.#newP95(variantId, profile) };
+    const numbers = { ...decision.numbers, newP95Us: await this.#newP95(rollout, variantId) };
     await this.#insert({
       modelId,
       profile,
@@ -151,11 +152,13 @@ export class LoopService implements OnApplicationBootstrap, OnApplicationShutdow
     });
   }
 
-  async #newP95(variantId: string | null, profile: string): Promise<number | null> {
-    if (!variantId) return null;
-    const { digest } = await this.variants.get(variantId);
+  /** The worst p95 that the devices of the rollout measured of the new variant since it began. */
+  async #newP95({ id, createdAt }: RolloutEntity, variantId: string | null): Promise<number | null> {
+    const executions = await this.rolloutRows.executions([id]);
+    const digest = executions.find((execution) => execution.variantId === variantId)?.digest;
     if (!digest) return null;
-    const latencies = await this.measurements.summary({ digest, profile, scenario: GATE_SCENARIO });
-    return Math.max(...latencies.map(({ p95Us }) => p95Us ?? 0)) || null;
+    const deviceIds = executions.map((execution) => execution.deviceId);
+    const query = { digest, deviceIds, since: createdAt, scenario: GATE_SCENARIO };
+    return Math.max(...(await this.measurements.summary(query)).map(({ p95Us }) => p95Us ?? 0), 0) || null;
   }
 }
