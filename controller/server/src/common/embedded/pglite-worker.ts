@@ -9,14 +9,17 @@ import { MessageSplitter } from './message-splitter.js';
  * Bytes of the PostgreSQL wire protocol come in over a port for each connection, and go back the same way.
  */
 
-type ModuleWithFs = { FS: { filesystems: { NODEFS: { stream_ops: Record<string, unknown> } } } };
+type NodeFileSystem = { stream_ops: Record<string, unknown> };
+/** Emscripten lists its file systems in one place or the other, depending on how it was built. */
+type ModuleWithFs = { FS: { filesystems?: { NODEFS?: NodeFileSystem } }; NODEFS: NodeFileSystem };
 
 /** NodeFS has no fsync of its own, so that a commit would reach the disk when the system pleases. */
 class DurableNodeFS extends NodeFS {
   override async init(...args: Parameters<NodeFS['init']>): ReturnType<NodeFS['init']> {
     const result = await super.init(...args);
     result.emscriptenOpts.preRun?.push((module: unknown) => {
-      (module as ModuleWithFs).FS.filesystems.NODEFS.stream_ops.fsync = (stream: { nfd?: number }) => {
+      const { FS, NODEFS } = module as ModuleWithFs;
+      (FS.filesystems?.NODEFS ?? NODEFS).stream_ops.fsync = (stream: { nfd?: number }) => {
         if (stream.nfd !== undefined) fs.fsyncSync(stream.nfd);
         return 0;
       };
