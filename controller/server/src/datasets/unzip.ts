@@ -1,5 +1,6 @@
 import { closeSync, createReadStream, mkdirSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import { CodedError } from '@espalier/proto';
 import { Unzip, type UnzipFile, UnzipInflate } from 'fflate';
 import { DatasetUnsafe } from '../common/errors.js';
 import { entryPath } from './entry-path.js';
@@ -31,6 +32,8 @@ export async function unzip(
     written.push(relative);
     let fileBytes = 0;
     entry.ondata = (error, data, final) => {
+      // What is thrown below comes back here as the error of the entry.
+      if (error instanceof CodedError) throw error;
       if (error) throw DatasetUnsafe({ entry: entry.name, reason: `does not unpack (${error.message})` });
       fileBytes += data.length;
       count.bytes(data.length, fileBytes);
