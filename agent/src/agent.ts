@@ -140,9 +140,11 @@ export class Agent {
   }
 
   #receive(document: Uint8Array): void {
-    const parsed = DesiredState.safeParse(JSON.parse(Buffer.from(document).toString('utf8') || 'null'));
-    if (!parsed.success)
-      return this.log.warn({ problem: parsed.error.issues[0]?.message }, 'a desired state was not understood');
+    const parsed = DesiredState.safeParse(parseJson(document));
+    if (!parsed.success) {
+      this.log.warn({ problem: parsed.error.issues[0]?.message }, 'a desired state was not understood');
+      return;
+    }
     if (parsed.data.deviceId !== this.#identity.deviceId || parsed.data.revision < this.#revision) return;
     this.#revision = parsed.data.revision;
     this.#clock.learn(Math.min(Date.now(), Date.parse(parsed.data.issuedAt)));
@@ -224,5 +226,14 @@ export class Agent {
   async #isWell(): Promise<boolean> {
     await this.#serving.served?.worker.ping();
     return true;
+  }
+}
+
+/** A document as JSON, or null for what is none: an empty one takes a retained message away [MQTT 3.1.1, 3.3.1.3]. */
+function parseJson(document: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(document).toString('utf8'));
+  } catch {
+    return null;
   }
 }

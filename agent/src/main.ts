@@ -9,7 +9,7 @@ import { makeNotifier } from './common/notify.js';
 import { DEFAULT_DATA_DIR, loadConfig } from './config.js';
 import { AlreadyEnrolled } from './errors.js';
 import { readFacts } from './hardware/facts.js';
-import { enrol } from './link/enrol.js';
+import { enrol, refreshAddresses } from './link/enrol.js';
 import { loadIdentity, saveIdentity } from './link/identity.js';
 import { listen } from './serve/http.js';
 import { makeMetrics } from './serve/metrics.js';
@@ -46,9 +46,11 @@ async function enrolCommand(
 }
 
 async function runCommand(flags: Record<string, unknown>): Promise<void> {
-  const { data, config: file, ...rest } = flags;
+  const { data, config: file, controller, ...rest } = flags;
   const config = loadConfig({ ...rest, dataDir: data }, process.env, file as string | undefined);
   const log = makeLog(config.logLevel);
+  if (controller)
+    saveIdentity(config.dataDir, await refreshAddresses(loadIdentity(config.dataDir), String(controller)));
   await new Agent(config, log, makeNotifier(process.env, log)).run(untilSignal());
 }
 
@@ -105,6 +107,7 @@ function program(): Command {
     .option('--data <dir>', `data directory (default ${DEFAULT_DATA_DIR}, or ESPALIER_AGENT_DATA)`)
     .option('--host <address>', 'address to serve on (default 127.0.0.1)')
     .option('--port <port>', 'port to serve on, 0 = any free one (default 4290)')
+    .option('--controller <url>', 'address of the controller, when it moved since enrolment')
     .option('--config <file>', 'configuration file (default /etc/espalier/agent.yaml)')
     .option('--log-level <level>', 'debug, info, warn or error (default info)')
     .action(runCommand);

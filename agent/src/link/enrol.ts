@@ -62,3 +62,14 @@ export async function enrol(url: string, token: string, facts: Facts): Promise<I
     client.close();
   }
 }
+
+/**
+ * The identity with the addresses that the controller has now: it may have moved since enrolment. Nobody else can give
+ * new ones: the authority must be the one this device trusts already.
+ * @throws ESP_CONTROLLER_UNREACHABLE, ESP_CA_MISMATCH
+ */
+export async function refreshAddresses(identity: Identity, url: string): Promise<Identity> {
+  const { caPem, grpcUrl, mqttUrl } = await readInfo(url);
+  if (caPem.trim() !== identity.caPem.trim()) throw CaMismatch({ url });
+  return { ...identity, controllerUrl: url, grpcUrl, mqttUrl };
+}

@@ -109,7 +109,7 @@ export class Session {
   }
 
   #receive(deviceId: string, topic: string, payload: Uint8Array): void {
-    if (topic === topics.desired(deviceId)) return this.parts.onDesired(payload);
+    if (topic === topics.desired(deviceId)) this.parts.onDesired(payload);
     if (topic !== topics.ack(deviceId)) return;
     const ack = AckMessage.safeParse(JSON.parse(Buffer.from(payload).toString('utf8')));
     if (ack.success) this.parts.outbox.acknowledge(ack.data.ids);

@@ -53,7 +53,10 @@ function nested(flat: Readonly<Record<string, string>>): Record<string, unknown>
   for (const [key, value] of Object.entries(flat)) {
     const parts = key.split('.');
     let at = tree;
-    for (const part of parts.slice(0, -1)) at = (at[part] ??= {}) as Record<string, unknown>;
+    for (const part of parts.slice(0, -1)) {
+      at[part] ??= {};
+      at = at[part] as Record<string, unknown>;
+    }
     at[parts.at(-1)!] = value;
   }
   return tree;

@@ -26,27 +26,28 @@ export interface Opened {
 const UI = path.join(import.meta.dirname, '..', '..', 'ui', 'dist');
 
 @Module({})
-export class AppModule {
-  static with({ config, database, authority, signer, profiles }: Opened): DynamicModule {
-    return {
-      module: AppModule,
-      imports: [
-        ThrottlerModule.forRoot([{ limit: 1000, ttl: 60_000 }]),
-        ServeStaticModule.forRoot({ rootPath: UI, exclude: ['/api/{*any}', '/health', '/metrics'] }),
-      ],
-      controllers: [...GROUND_CONTROLLERS, ...WORK_CONTROLLERS],
-      providers: [
-        { provide: Config, useValue: config },
-        { provide: DataSource, useValue: database.source },
-        { provide: DatabaseInfo, useValue: database.info },
-        { provide: CertificateAuthority, useValue: authority },
-        { provide: ManifestSigner, useValue: signer },
-        { provide: ProfileCatalog, useValue: profiles },
-        { provide: APP_GUARD, useExisting: AccessGuard },
-        { provide: APP_FILTER, useClass: ErrorFilter },
-        ...GROUND_PROVIDERS,
-        ...WORK_PROVIDERS,
-      ],
-    };
-  }
+class AppModule {}
+
+/** The application around what was opened. */
+export function appModule({ config, database, authority, signer, profiles }: Opened): DynamicModule {
+  return {
+    module: AppModule,
+    imports: [
+      ThrottlerModule.forRoot([{ limit: 1000, ttl: 60_000 }]),
+      ServeStaticModule.forRoot({ rootPath: UI, exclude: ['/api/{*any}', '/health', '/metrics'] }),
+    ],
+    controllers: [...GROUND_CONTROLLERS, ...WORK_CONTROLLERS],
+    providers: [
+      { provide: Config, useValue: config },
+      { provide: DataSource, useValue: database.source },
+      { provide: DatabaseInfo, useValue: database.info },
+      { provide: CertificateAuthority, useValue: authority },
+      { provide: ManifestSigner, useValue: signer },
+      { provide: ProfileCatalog, useValue: profiles },
+      { provide: APP_GUARD, useExisting: AccessGuard },
+      { provide: APP_FILTER, useClass: ErrorFilter },
+      ...GROUND_PROVIDERS,
+      ...WORK_PROVIDERS,
+    ],
+  };
 }

@@ -6,7 +6,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import helmet from 'helmet';
 import { AccessService } from './access/access.service.js';
-import { AppModule } from './app.module.js';
+import { appModule } from './app.module.js';
 import { ManifestSigner } from './artifacts/signer.js';
 import type { Config } from './common/config.js';
 import { lockDataDir } from './common/data-dir-lock.js';
@@ -35,7 +35,15 @@ export interface RunningController {
 
 const LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'];
 /** Ours names levels as pino does. */
-const UP_TO: Readonly<Record<Config['logLevel'], number>> = { silent: 0, fatal: 1, error: 2, warn: 3, info: 4, debug: 5, trace: 6 };
+const UP_TO: Readonly<Record<Config['logLevel'], number>> = {
+  silent: 0,
+  fatal: 1,
+  error: 2,
+  warn: 3,
+  info: 4,
+  debug: 5,
+  trace: 6,
+};
 
 /** Starts a controller; what was opened is closed again when a later part fails. @throws the coded error of that part */
 export async function startController(config: Config): Promise<RunningController> {
@@ -50,8 +58,11 @@ export async function startController(config: Config): Promise<RunningController
     const database = await openDatabase(config, { entities: ENTITIES, migrations: MIGRATIONS });
     undo.push(() => database.close());
     const logger = LEVELS.slice(0, UP_TO[config.logLevel]);
-    const module = AppModule.with({ config, database, authority, signer, profiles });
-    const app = await NestFactory.create<NestExpressApplication>(module, { logger: logger.length > 0 ? [...logger] : false, abortOnError: false });
+    const module = appModule({ config, database, authority, signer, profiles });
+    const app = await NestFactory.create<NestExpressApplication>(module, {
+      logger: logger.length > 0 ? [...logger] : false,
+      abortOnError: false,
+    });
     undo.push(() => app.close());
     return { ...(await open(app, config)), close };
   } catch (error) {
@@ -63,7 +74,14 @@ export async function startController(config: Config): Promise<RunningController
 async function open(app: NestExpressApplication, config: Config): Promise<Omit<RunningController, 'close'>> {
   app.useGlobalPipes(new StandardSchemaValidationPipe());
   // The component library writes its variables into a style element, hence 'unsafe-inline' for styles only.
-  app.use(helmet({ contentSecurityPolicy: { directives: { 'style-src': ["'self'", "'unsafe-inline'"], 'upgrade-insecure-requests': null } }, strictTransportSecurity: false }));
+  app.use(
+    helmet({
+      contentSecurityPolicy: {
+        directives: { 'style-src': ["'self'", "'unsafe-inline'"], 'upgrade-insecure-requests': null },
+      },
+      strictTransportSecurity: false,
+    }),
+  );
   document(app);
   const ports = app.get(RunningPorts);
   await app.listen(config.httpPort, config.host).catch((error: NodeJS.ErrnoException) => {
@@ -81,6 +99,13 @@ async function open(app: NestExpressApplication, config: Config): Promise<Omit<R
 
 /** The OpenAPI document and its viewer. */
 function document(app: INestApplication): void {
-  const options = new DocumentBuilder().setTitle('Espalier controller').setVersion(VERSION).addBearerAuth().addCookieAuth('espalier_session').build();
-  SwaggerModule.setup('api/docs', app, () => SwaggerModule.createDocument(app, options), { jsonDocumentUrl: 'api/openapi.json' });
+  const options = new DocumentBuilder()
+    .setTitle('Espalier controller')
+    .setVersion(VERSION)
+    .addBearerAuth()
+    .addCookieAuth('espalier_session')
+    .build();
+  SwaggerModule.setup('api/docs', app, () => SwaggerModule.createDocument(app, options), {
+    jsonDocumentUrl: 'api/openapi.json',
+  });
 }

@@ -10,7 +10,11 @@ export interface PlayFlags {
 }
 
 /** Plays the sample where it is wanted and tells how it went. @returns whether int8 kept its promise */
-export async function playSample({ sample, url, isEmpty }: RunningController, flags: PlayFlags, say: (text: string) => void): Promise<boolean> {
+export async function playSample(
+  { sample, url, isEmpty }: RunningController,
+  flags: PlayFlags,
+  say: (text: string) => void,
+): Promise<boolean> {
   const wanted = flags.sample || (!flags.empty && (await isEmpty()));
   if (!wanted) return false;
   say('The sample journey: a real agent on this machine, from enrolment to a build that fits it.');

@@ -30,7 +30,11 @@ export class SampleAgent {
   /** Runs `espalier-agent enrol`; replaces an identity of an earlier database. */
   async enrol(url: string, token: string): Promise<void> {
     mkdirSync(this.dataDir, { recursive: true, mode: 0o700 });
-    const child = spawn(process.execPath, [LAUNCHER, 'enrol', url, '--token', token, '--data', this.dataDir, '--name', 'sample', '--force'], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(
+      process.execPath,
+      [LAUNCHER, 'enrol', url, '--token', token, '--data', this.dataDir, '--name', 'sample', '--force'],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
     const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
@@ -38,12 +42,19 @@ export class SampleAgent {
   }
 
   /** Starts it unless it runs. It measures often, so that one disturbed window does not hold the journey up. */
-  async start(anyPort: boolean): Promise<void> {
+  async start(controllerUrl: string, anyPort: boolean): Promise<void> {
     if (this.isRunning) return;
     const port = !anyPort && (await isFree(PREFERRED_PORT)) ? PREFERRED_PORT : 0;
     const log = createWriteStream(path.join(this.dataDir, 'agent.log'), { flags: 'a' });
     const env = { ...process.env, ESPALIER_AGENT_MEASURE_INTERVAL_S: '10', ESPALIER_AGENT_HEALTH_WINDOW_S: '2' };
-    const child = spawn(process.execPath, [LAUNCHER, 'run', '--data', this.dataDir, '--port', String(port)], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(
+      process.execPath,
+      [LAUNCHER, 'run', '--data', this.dataDir, '--controller', controllerUrl, '--port', String(port)],
+      {
+        env,
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
     child.stderr.pipe(log);
     this.#child = child;
   }

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { CodedError, type ErrorBody } from '@espalier/proto';
-import { Preprocess } from '@espalier/proto';
+import { CodedError, type ErrorBody, Preprocess } from '@espalier/proto';
 import type { SampleView } from '@espalier/proto/api';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -38,7 +37,17 @@ const TRUST_MS = 60_000;
 const POLL_MS = 300;
 const REQUESTS = 50;
 
-const STEPS = ['data', 'model', 'device', 'float build', 'float rollout', 'float measured', 'closed loop', 'int8 measured', 'serving'] as const;
+const STEPS = [
+  'data',
+  'model',
+  'device',
+  'float build',
+  'float rollout',
+  'float measured',
+  'closed loop',
+  'int8 measured',
+  'serving',
+] as const;
 type Step = (typeof STEPS)[number];
 
 /** Plays the sample journey with the real parts: only the budget is set for the user, the closed loop does the rest. */
@@ -75,7 +84,7 @@ export class SampleService implements OnApplicationShutdown {
     const stored = await this.db.manager.findOneBy(SampleEntity, { id: 'sample' });
     if (stored) this.#row = { ...stored, state: stored.state === 'running' ? 'failed' : stored.state };
     const known = stored?.deviceId ? await this.devices.isEnrolled(stored.deviceId) : false;
-    if (known && this.#agent.isEnrolled) await this.#agent.start(this.config.httpPort === 0);
+    if (known && this.#agent.isEnrolled) await this.#agent.start(this.#url, this.config.httpPort === 0);
   }
 
   /** Runs the journey. @throws ESP_SAMPLE_RUNNING, ESP_SAMPLE_FAILED */
@@ -87,7 +96,15 @@ export class SampleService implements OnApplicationShutdown {
 
   view(): SampleView {
     const { state, steps, modelId, deviceId, rolloutId, error } = this.#row;
-    return { state, steps, modelId, deviceId, rolloutId, error, step: steps.find((step) => step.state === 'running')?.name ?? null };
+    return {
+      state,
+      steps,
+      modelId,
+      deviceId,
+      rolloutId,
+      error,
+      step: steps.find((step) => step.state === 'running')?.name ?? null,
+    };
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -104,7 +121,10 @@ export class SampleService implements OnApplicationShutdown {
       return result;
     } catch (error) {
       const step = this.view().step ?? 'start';
-      const coded = error instanceof CodedError ? error : SampleFailed({ step, reason: (error as Error).message }, { cause: error });
+      const coded =
+        error instanceof CodedError
+          ? error
+          : SampleFailed({ step, reason: (error as Error).message }, { cause: error });
       await this.#fail(coded.toJSON());
       throw coded;
     }
@@ -114,23 +134,38 @@ export class SampleService implements OnApplicationShutdown {
     const datasetId = await this.#step('data', () => this.#data());
     const modelId = await this.#step('model', () => this.#model(datasetId));
     const device = await this.#step('device', () => this.#device());
-    const [built] = await this.variants.optimize(modelId, { profiles: [device.profile], recipes: ['float'], requestedBy: WHO });
+    const [built] = await this.variants.optimize(modelId, {
+      profiles: [device.profile],
+      recipes: ['float'],
+      requestedBy: WHO,
+    });
     const float = await this.#step('float build', () => this.#ready(built!.id));
     await this.#step('float rollout', () => this.#rollOut(modelId, float.id));
     const measured = await this.#step('float measured', () => this.#measured(device.id, float.digest!));
     const p95Us = Math.max(1, Math.round(measured.p95Us! * BUDGET_SHARE));
-    await this.models.update(modelId, { budget: { maxAccuracyDrop: 1, p95Us, maxSizeBytes: null }, autoOptimize: true });
+    await this.models.update(modelId, {
+      budget: { maxAccuracyDrop: 1, p95Us, maxSizeBytes: null },
+      autoOptimize: true,
+    });
     const end = await this.#step('closed loop', () => this.#concluded(modelId, device.profile));
     const promoted = end.action === 'promoted' && end.variantId ? await this.variants.get(end.variantId) : null;
-    const variant = await this.#step('int8 measured', async () => (promoted ? await this.#measured(device.id, promoted.digest!) : null));
+    const variant = await this.#step('int8 measured', async () =>
+      promoted ? await this.#measured(device.id, promoted.digest!) : null,
+    );
     const served = await this.#step('serving', () => this.#serve(device.id));
     const story = (await this.decisions.page(modelId, 100, 0))[0].toReversed();
-    const rollout = end.rolloutId ? (await this.rollouts.get(end.rolloutId)).state : (await this.rollouts.get(this.#row.rolloutId!)).state;
+    const rollout = end.rolloutId
+      ? (await this.rollouts.get(end.rolloutId)).state
+      : (await this.rollouts.get(this.#row.rolloutId!)).state;
     const result: Measured | null = promoted && variant ? { report: promoted.report!, p50Us: variant.p50Us } : null;
     return judge({ report: float.report!, p50Us: measured.p50Us }, result, {
       ...{ seconds: Math.round((this.clock.now().getTime() - startedMs) / 100) / 10, rollout, served },
       decisions: story.map(({ reason, action }) => ({ reason, action })),
     });
+  }
+
+  get #url(): string {
+    return `http://${hostPart(this.config.reachableHost)}:${this.ports.http}`;
   }
 
   async #data(): Promise<string> {
@@ -149,15 +184,16 @@ export class SampleService implements OnApplicationShutdown {
 
   /** The device of an earlier run, or a new one through the real enrolment. */
   async #device(): Promise<{ id: string; profile: string }> {
-    const known = this.#row.deviceId !== null && this.#agent.isEnrolled && (await this.devices.isEnrolled(this.#row.deviceId));
+    const known =
+      this.#row.deviceId !== null && this.#agent.isEnrolled && (await this.devices.isEnrolled(this.#row.deviceId));
     if (!known) {
       const before = new Set((await this.devices.find('')).map(({ id }) => id));
       const { token } = await this.enrolments.createToken('sample', 10, WHO);
-      await this.#agent.enrol(`http://${hostPart(this.config.reachableHost)}:${this.ports.http}`, token);
+      await this.#agent.enrol(this.#url, token);
       const device = (await this.devices.find('')).find(({ id }) => !before.has(id));
       await this.#save({ deviceId: device?.id ?? null });
     }
-    await this.#agent.start(this.config.httpPort === 0);
+    await this.#agent.start(this.#url, this.config.httpPort === 0);
     const id = this.#row.deviceId!;
     return this.#until('the device is online with a hardware profile', async () => {
       const { online, profile } = await this.devices.get(id);
@@ -176,7 +212,11 @@ export class SampleService implements OnApplicationShutdown {
   async #rollOut(modelId: string, variantId: string): Promise<void> {
     const groups = [{ name: 'canary', percent: 100, successThreshold: 100, errorThreshold: 20, soakSeconds: 0 }];
     const gate = { p95Us: null, maxRegression: null, minDevices: 1 };
-    const id = await this.rollouts.create({ ...{ modelId, variantIds: [variantId], filter: `id:${this.#row.deviceId}`, groups, gate, start: true }, name: `${NAME} float`, createdBy: WHO });
+    const id = await this.rollouts.create({
+      ...{ modelId, variantIds: [variantId], filter: `id:${this.#row.deviceId}`, groups, gate, start: true },
+      name: `${NAME} float`,
+      createdBy: WHO,
+    });
     await this.#save({ rolloutId: id });
     await this.#until('the rollout is finished', async () => {
       const { state, reason } = await this.rollouts.get(id);
@@ -228,7 +268,16 @@ export class SampleService implements OnApplicationShutdown {
 
   #fresh(state: SampleView['state']): SampleEntity {
     const steps = STEPS.map((name) => ({ name, state: 'waiting' as const, text: null }));
-    return { id: 'sample', state, steps, modelId: null, deviceId: null, rolloutId: null, error: null, startedAt: this.clock.now() };
+    return {
+      id: 'sample',
+      state,
+      steps,
+      modelId: null,
+      deviceId: null,
+      rolloutId: null,
+      error: null,
+      startedAt: this.clock.now(),
+    };
   }
 
   async #mark(name: Step, state: 'running' | 'done'): Promise<void> {
@@ -237,7 +286,11 @@ export class SampleService implements OnApplicationShutdown {
 
   async #fail(error: ErrorBody): Promise<void> {
     this.#logger.error(`${error.code}: ${error.message}`);
-    await this.#save({ state: 'failed', error, steps: this.#row.steps.map((step) => (step.state === 'running' ? { ...step, state: 'failed' } : step)) });
+    await this.#save({
+      state: 'failed',
+      error,
+      steps: this.#row.steps.map((step) => (step.state === 'running' ? { ...step, state: 'failed' } : step)),
+    });
   }
 
   async #save(change: Partial<SampleEntity>): Promise<void> {
