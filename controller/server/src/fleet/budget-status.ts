@@ -44,15 +44,30 @@ export class BudgetStatuses {
     const devices = (await this.devices.find('')).filter(({ profile, servingDigest }) => profile && servingDigest);
     const statuses: BudgetStatus[] = [];
     for (const [profile, ofProfile] of Map.groupBy(devices, (device) => device.profile!)) {
-      const byModel = Map.groupBy(ofProfile, ({ servingDigest }) => variants.find((one) => one.digest === servingDigest && one.profile === profile)?.modelId);
+      const byModel = Map.groupBy(
+        ofProfile,
+        ({ servingDigest }) => variants.find((one) => one.digest === servingDigest && one.profile === profile)?.modelId,
+      );
       for (const [modelId, serving] of byModel) {
         const model = modelId ? models.get(modelId) : undefined;
         if (!model) continue;
-        const [digest, on] = [...Map.groupBy(serving, (device) => device.servingDigest!)].toSorted((a, b) => b[1].length - a[1].length)[0]!;
+        const [digest, on] = [...Map.groupBy(serving, (device) => device.servingDigest!)].toSorted(
+          (a, b) => b[1].length - a[1].length,
+        )[0]!;
         const deviceIds = on.map(({ id }) => id);
-        const latency = summarizeFleet(await this.measurements.summary({ deviceIds, digest, scenario: 'single-stream' }));
+        // An artifact may have served under an earlier version of the model; that was then.
+        const query = { deviceIds, digest, since: model.createdAt, scenario: 'single-stream' };
+        const latency = summarizeFleet(await this.measurements.summary(query));
         const method = variants.find((one) => one.digest === digest && one.profile === profile)?.method ?? 'unknown';
-        statuses.push({ model, profile, deviceIds, servingDigest: digest, method, latency, verdict: verdictOf(model, latency) });
+        statuses.push({
+          model,
+          profile,
+          deviceIds,
+          servingDigest: digest,
+          method,
+          latency,
+          verdict: verdictOf(model, latency),
+        });
       }
     }
     return statuses;

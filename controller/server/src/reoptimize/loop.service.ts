@@ -139,16 +139,13 @@ export class LoopService implements OnApplicationBootstrap, OnApplicationShutdow
     if (verdict.kind === 'rolled-back' && verdict.command)
       await this.rollouts.rollback(rollout.id, WHO, verdict.reason);
     const { modelId, profile, recipe, variantId, rolloutId } = decision;
-    const numbers = { ...decision.numbers, newP95Us: await this.#newP95(rollout, variantId) };
+    const newP95Us = await this.#newP95(rollout, variantId);
+    const measured =
+      newP95Us === null ? '' : `; p95 is now ${newP95Us} us, the budget ${decision.numbers.budgetP95Us} us`;
     await this.#insert({
-      modelId,
-      profile,
-      recipe,
-      variantId,
-      rolloutId,
-      action: verdict.kind,
-      reason: verdict.reason,
-      numbers,
+      ...{ modelId, profile, recipe, variantId, rolloutId, action: verdict.kind },
+      reason: verdict.reason + measured,
+      numbers: { ...decision.numbers, newP95Us },
     });
   }
 

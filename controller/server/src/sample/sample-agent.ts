@@ -1,10 +1,24 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createWriteStream, existsSync, mkdirSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const LAUNCHER = path.join(import.meta.dirname, '..', '..', '..', '..', 'agent', 'bin', 'espalier-agent.mjs');
 const PREFERRED_PORT = 4290;
+
+const ORPHAN_WAIT_MS = 10_000;
+
+/** The process that holds the lock of an agent's data directory, if it is alive and an agent of that directory. */
+function lockHolder(dataDir: string): number | null {
+  try {
+    const pid = Number(readFileSync(path.join(dataDir, 'agent.lock'), 'utf8').split(' ')[0]);
+    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return pid > 0 && command.includes(dataDir) ? pid : null;
+  } catch {
+    return null; // no lock, or no such process
+  }
+}
 
 const isFree = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
@@ -44,6 +58,7 @@ export class SampleAgent {
   /** Starts it unless it runs. It measures often, so that one disturbed window does not hold the journey up. */
   async start(controllerUrl: string, anyPort: boolean): Promise<void> {
     if (this.isRunning) return;
+    await this.#endOrphan();
     const port = !anyPort && (await isFree(PREFERRED_PORT)) ? PREFERRED_PORT : 0;
     const log = createWriteStream(path.join(this.dataDir, 'agent.log'), { flags: 'a' });
     const env = { ...process.env, ESPALIER_AGENT_MEASURE_INTERVAL_S: '10', ESPALIER_AGENT_HEALTH_WINDOW_S: '2' };
@@ -57,6 +72,16 @@ export class SampleAgent {
     );
     child.stderr.pipe(log);
     this.#child = child;
+  }
+
+  /** An agent that outlived a killed controller holds the data directory; it ends before the new one starts. */
+  async #endOrphan(): Promise<void> {
+    const pid = lockHolder(this.dataDir);
+    if (pid === null) return;
+    process.kill(pid, 'SIGTERM');
+    for (let waitedMs = 0; waitedMs < ORPHAN_WAIT_MS && lockHolder(this.dataDir) !== null; waitedMs += 100)
+      await sleep(100);
+    if (lockHolder(this.dataDir) !== null) process.kill(pid, 'SIGKILL');
   }
 
   async stop(): Promise<void> {

@@ -15,6 +15,7 @@ import { EnrolmentService, hostPart } from '../devices/enrolment.service.js';
 import { MeasurementService } from '../devices/measurement.service.js';
 import { ModelService } from '../models/model.service.js';
 import { DecisionRepository } from '../reoptimize/decision.repository.js';
+import { LOOP_LIMITS } from '../reoptimize/read-loop-input.js';
 import { RolloutService } from '../rollouts/rollout.service.js';
 import { VariantService } from '../variants/variant.service.js';
 import { SampleEntity } from './sample.entity.js';
@@ -141,16 +142,13 @@ export class SampleService implements OnApplicationShutdown {
     });
     const float = await this.#step('float build', () => this.#ready(built!.id));
     await this.#step('float rollout', () => this.#rollOut(modelId, float.id));
-    const measured = await this.#step('float measured', () => this.#measured(device.id, float.digest!));
-    const p95Us = Math.max(1, Math.round(measured.p95Us! * BUDGET_SHARE));
-    await this.models.update(modelId, {
-      budget: { maxAccuracyDrop: 1, p95Us, maxSizeBytes: null },
-      autoOptimize: true,
-    });
-    const end = await this.#step('closed loop', () => this.#concluded(modelId, device.profile));
+    const measured = await this.#step('float measured', () => this.#measured(device.id, float.digest!, startedMs));
+    await this.#setBudget(modelId, measured.p95Us!);
+    const follow = () => this.#followFloat(modelId, device.id, float.digest!, startedMs);
+    const end = await this.#step('closed loop', () => this.#concluded(modelId, device.profile, follow));
     const promoted = end.action === 'promoted' && end.variantId ? await this.variants.get(end.variantId) : null;
     const variant = await this.#step('int8 measured', async () =>
-      promoted ? await this.#measured(device.id, promoted.digest!) : null,
+      promoted ? await this.#measured(device.id, promoted.digest!, startedMs) : null,
     );
     const served = await this.#step('serving', () => this.#serve(device.id));
     const story = (await this.decisions.page(modelId, 100, 0))[0].toReversed();
@@ -225,20 +223,44 @@ export class SampleService implements OnApplicationShutdown {
     });
   }
 
-  #measured(deviceId: string, digest: string) {
+  /** What the device measured in this run: at least as many samples as the closed loop asks for. */
+  #measured(deviceId: string, digest: string, sinceMs: number) {
     const trustedUntilMs = this.clock.now().getTime() + TRUST_MS;
     return this.#until('the device measured it', async () => {
-      const [latency] = await this.measurements.summary({ deviceIds: [deviceId], digest, scenario: 'single-stream' });
-      if (!latency || latency.p95Us === null) return null;
+      const latency = await this.#latest(deviceId, digest, sinceMs);
+      if (!latency || latency.p95Us === null || latency.n < LOOP_LIMITS.samplesMin) return null;
       const trusted = latency.class === 'clean' || latency.class === 'contended';
       return trusted || this.clock.now().getTime() > trustedUntilMs ? latency : null;
     });
   }
 
+  async #latest(deviceId: string, digest: string, sinceMs: number) {
+    const query = { deviceIds: [deviceId], digest, since: new Date(sinceMs), scenario: 'single-stream' };
+    return (await this.measurements.summary(query))[0];
+  }
+
+  async #setBudget(modelId: string, floatP95Us: number): Promise<void> {
+    const p95Us = Math.max(1, Math.round(floatP95Us * BUDGET_SHARE));
+    await this.models.update(modelId, {
+      budget: { maxAccuracyDrop: 1, p95Us, maxSizeBytes: null },
+      autoOptimize: true,
+    });
+  }
+
+  /** A first window that others disturbed gives a budget that float itself meets later: then it is set again. */
+  async #followFloat(modelId: string, deviceId: string, digest: string, sinceMs: number): Promise<void> {
+    const latency = await this.#latest(deviceId, digest, sinceMs);
+    const { budget } = await this.models.get(modelId);
+    if (!latency?.p95Us || latency.class === 'unstable' || latency.p95Us > (budget.p95Us ?? 0)) return;
+    this.onProgress(`float measured again: p95 ${latency.p95Us} us (${latency.class}); the budget follows`);
+    await this.#setBudget(modelId, latency.p95Us);
+  }
+
   /** Waits until the loop has come to an end for this model: promoted, rolled back, or nothing left. */
-  #concluded(modelId: string, profile: string) {
+  #concluded(modelId: string, profile: string, whileNothing: () => Promise<void>) {
     return this.#until('the closed loop comes to a result', async () => {
       const [latest] = await this.decisions.of(modelId, profile, new Date(0));
+      if (!latest) await whileNothing();
       return latest && latest.action !== 'build' && latest.action !== 'rollout' ? latest : null;
     });
   }
