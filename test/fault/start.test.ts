@@ -1,6 +1,6 @@
 /** What can go wrong at start ends with a code, a cause and a remedy, and destroys nothing. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -21,7 +21,8 @@ t.test('a second controller on the same data directory is refused, and the first
   const second = start(CONTROLLER, ['--empty', '--data-dir', dataDir], freePorts);
   t.not(await second.exited, 0);
   t.match(second.output(), /ESP_DATA_DIR_LOCKED/);
-  t.match(second.output(), String(first.child.pid), 'it names the process that holds it');
+  const { pid } = JSON.parse(readFileSync(path.join(dataDir, 'controller.lock'), 'utf8')) as { pid: number };
+  t.match(second.output(), `process ${pid}`, 'it names the process that holds it');
   t.equal((await fetch(new URL('/health', link))).status, 200, 'the first still answers');
 });
 

@@ -9,7 +9,7 @@ import { AccessService } from './access/access.service.js';
 import { appModule } from './app.module.js';
 import { ManifestSigner } from './artifacts/signer.js';
 import type { Config } from './common/config.js';
-import { lockDataDir } from './common/data-dir-lock.js';
+import { checkSpace, lockDataDir } from './common/data-dir-lock.js';
 import { openDatabase } from './common/database.js';
 import { diskFullOr } from './common/durable-file.js';
 import { listenError } from './common/listening.js';
@@ -52,6 +52,7 @@ export async function startController(config: Config): Promise<RunningController
     for (const step of undo.toReversed()) await step();
   };
   try {
+    checkSpace(config.dataDir, !config.databaseUrl);
     const authority = await CertificateAuthority.open(config.under('keys'), () => new Date());
     const signer = await ManifestSigner.open(config);
     const profiles = await ProfileCatalog.open();

@@ -27,7 +27,16 @@ function program(): Command {
     .option('--config <file>', 'YAML file of settings; docs/operations.md lists them');
 }
 
-type Flags = { empty?: boolean; sample?: boolean; once?: boolean; json?: boolean; dataDir?: string; host?: string; port?: string; config?: string };
+type Flags = {
+  empty?: boolean;
+  sample?: boolean;
+  once?: boolean;
+  json?: boolean;
+  dataDir?: string;
+  host?: string;
+  port?: string;
+  config?: string;
+};
 
 /** With --once other controllers on this machine are left alone: any free ports unless said otherwise. */
 function portsFor(flags: Flags): Partial<Record<SettingName, unknown>> {
@@ -43,12 +52,25 @@ function portsFor(flags: Flags): Partial<Record<SettingName, unknown>> {
 }
 
 async function run(flags: Flags): Promise<void> {
-  if (Number(process.versions.node.split('.')[0]) < NODE_WANTED) throw NodeTooOld({ found: process.versions.node, wanted: NODE_WANTED });
-  const settings = { dataDir: flags.dataDir, host: flags.host, ...portsFor(flags), ...(flags.once && !process.env.ESPALIER_LOG_LEVEL ? { logLevel: 'warn' } : {}) };
-  const config = loadConfig({ flags: settings, env: process.env, file: flags.config ?? null, defaultDataDir: DEFAULT_DATA_DIR });
+  if (Number(process.versions.node.split('.')[0]) < NODE_WANTED)
+    throw NodeTooOld({ found: process.versions.node, wanted: NODE_WANTED });
+  const settings = {
+    dataDir: flags.dataDir,
+    host: flags.host,
+    ...portsFor(flags),
+    ...(flags.once && !process.env.ESPALIER_LOG_LEVEL ? { logLevel: 'warn' } : {}),
+  };
+  const config = loadConfig({
+    flags: settings,
+    env: process.env,
+    file: flags.config ?? null,
+    defaultDataDir: DEFAULT_DATA_DIR,
+  });
   say(`Espalier ${VERSION} starts on ${config.dataDir} ...`);
   const controller = await startController(config);
-  say(`\n  Web app    ${controller.url}\n  Sign in    ${controller.adminLink}\n             (works once; the next start prints a new one)\n`);
+  say(
+    `\n  Web app    ${controller.url}\n  Sign in    ${controller.adminLink}\n             (works once; the next start prints a new one)\n`,
+  );
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve());
   });

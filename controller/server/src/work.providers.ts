@@ -4,8 +4,8 @@ import { ExecutionSink } from './devices/execution-sink.js';
 import { BudgetStatuses } from './fleet/budget-status.js';
 import { FleetController } from './fleet/fleet.controller.js';
 import { JobRepository } from './jobs/job.repository.js';
-import { JobRunner } from './jobs/job-runner.js';
 import { JobService } from './jobs/job.service.js';
+import { JobRunner } from './jobs/job-runner.js';
 import { JobsController } from './jobs/jobs.controller.js';
 import { ModelRepository } from './models/model.repository.js';
 import { ModelService } from './models/model.service.js';
@@ -42,5 +42,11 @@ export const WORK_PROVIDERS = [
   ...[DatasetService, ModelRepository, ModelService, ModelViews, JobRepository, JobRunner, JobService],
   ...[VariantRepository, VariantService, VariantViews, ReleaseService, BuildHandler],
   ...[RolloutRepository, RolloutService, RolloutViews, RolloutTicker, StepExecutors, OfferService, RollbackService],
-  ...[{ provide: ExecutionSink, useClass: ExecutionReports }, BudgetStatuses, DecisionRepository, LoopService, SampleService],
+  ...[
+    { provide: ExecutionSink, useClass: ExecutionReports },
+    BudgetStatuses,
+    DecisionRepository,
+    LoopService,
+    SampleService,
+  ],
 ];

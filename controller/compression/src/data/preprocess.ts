@@ -54,7 +54,7 @@ export function writePreprocess(graph: Graph, record: Preprocess): void {
  */
 export async function findPreprocess(modelPath: string, graph: Graph, given?: string | null): Promise<FoundPreprocess> {
   if (given) return { record: await readPreprocess(given), source: given };
-  const beside = modelPath.replace(/\.onnx$/i, '.preprocess.json');
+  const beside = `${modelPath.replace(/\.onnx$/i, '')}.preprocess.json`;
   const text = await readFile(beside, 'utf8').catch(() => null);
   if (text !== null) return { record: parse(text, beside), source: beside };
   const inside = metadataOf(graph, PREPROCESS_KEY);

@@ -1,8 +1,16 @@
-import { type CreatedEnrolmentToken, CreateApiToken, CreateEnrolmentToken, CreateUser, ListQuery, type Session, SetPassword, SignIn } from '@espalier/proto/api';
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query, Req, Res } from '@nestjs/common';
+import {
+  CreateApiToken,
+  type CreatedEnrolmentToken,
+  CreateEnrolmentToken,
+  CreateUser,
+  ListQuery,
+  type Session,
+  SetPassword,
+  SignIn,
+} from '@espalier/proto/api';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query, Req, Res, UseGuards } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Throttle, ThrottlerGuard } from '@nestjs/throttler';
-import { UseGuards } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
 import { EnrolmentService } from '../devices/enrolment.service.js';
@@ -24,7 +32,10 @@ export class AccessController {
   @UseGuards(ThrottlerGuard)
   @Throttle({ default: { limit: 20, ttl: 60_000 } })
   @Post('session')
-  async signIn(@Body({ schema: SignIn }) body: SignIn, @Res({ passthrough: true }) response: Response): Promise<Session> {
+  async signIn(
+    @Body({ schema: SignIn }) body: SignIn,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<Session> {
     const { secret, user } = await this.access.signIn(body);
     response.cookie(COOKIE, secret, { httpOnly: true, sameSite: 'strict', path: '/', maxAge: 30 * 86_400_000 });
     await this.audit.record(user.name, 'signed in', user.id);
@@ -47,7 +58,10 @@ export class AccessController {
   @Roles('viewer')
   @Put('session/password')
   @HttpCode(204)
-  async setPassword(@CurrentUser() who: Principal, @Body({ schema: SetPassword }) body: z.infer<typeof SetPassword>): Promise<void> {
+  async setPassword(
+    @CurrentUser() who: Principal,
+    @Body({ schema: SetPassword }) body: z.infer<typeof SetPassword>,
+  ): Promise<void> {
     await this.access.setPassword(who.id, body.password);
     await this.audit.record(who.name, 'password set', who.id);
   }
@@ -82,7 +96,10 @@ export class AccessController {
 
   @Roles('admin')
   @Post('tokens')
-  async createToken(@CurrentUser() who: Principal, @Body({ schema: CreateApiToken }) body: z.infer<typeof CreateApiToken>) {
+  async createToken(
+    @CurrentUser() who: Principal,
+    @Body({ schema: CreateApiToken }) body: z.infer<typeof CreateApiToken>,
+  ) {
     const token = await this.access.createToken(body.name, body.role);
     await this.audit.record(who.name, 'API token created', token.id, { name: token.name, role: token.role });
     return token;

@@ -1,6 +1,6 @@
+import type { Role } from '@espalier/proto/api';
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { Role } from '@espalier/proto/api';
 import type { Request } from 'express';
 import { NotAllowed, NotSignedIn, OriginRefused } from '../common/errors.js';
 import { AccessService } from './access.service.js';
@@ -10,11 +10,15 @@ export const COOKIE = 'espalier_session';
 
 /** The session secret of a request's cookie header, or null [RFC 6265, 5.4]. */
 export function cookieOf(request: Request): string | null {
-  const found = request.headers.cookie?.split(';').map((part) => part.trim()).find((part) => part.startsWith(`${COOKIE}=`));
+  const found = request.headers.cookie
+    ?.split(';')
+    .map((part) => part.trim())
+    .find((part) => part.startsWith(`${COOKIE}=`));
   return found?.slice(COOKIE.length + 1) ?? null;
 }
 
-const bearerOf = (request: Request): string | null => /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1] ?? null;
+const bearerOf = (request: Request): string | null =>
+  /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1] ?? null;
 
 /** Lets in who may: signed in, in a role that the route admits, and not from a foreign page. */
 @Injectable()

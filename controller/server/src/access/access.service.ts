@@ -15,7 +15,12 @@ const LINK_MS = 24 * HOUR_MS;
 const ADMIN = 'admin';
 
 const hashOf = (secret: string): string => sha256Hex(new TextEncoder().encode(secret));
-const toUser = ({ id, name, role, createdAt }: UserEntity): User => ({ id, name, role, createdAt: createdAt.toISOString() });
+const toUser = ({ id, name, role, createdAt }: UserEntity): User => ({
+  id,
+  name,
+  role,
+  createdAt: createdAt.toISOString(),
+});
 const toToken = ({ id, name, role, createdAt, lastUsedAt }: ApiTokenEntity): ApiToken => ({
   ...{ id, name, role, createdAt: createdAt.toISOString() },
   lastUsedAt: lastUsedAt?.toISOString() ?? null,
@@ -42,7 +47,8 @@ export class AccessService {
 
   /** @returns the secret for the cookie. @throws ESP_SIGN_IN_REFUSED */
   async signIn(request: SignIn): Promise<{ secret: string; user: UserEntity }> {
-    const user = 'link' in request ? await this.#byLink(request.link) : await this.#byPassword(request.name, request.password);
+    const user =
+      'link' in request ? await this.#byLink(request.link) : await this.#byPassword(request.name, request.password);
     if (!user) throw SignInRefused({});
     return { secret: await this.#open('session', user.id, SESSION_MS), user };
   }
@@ -81,7 +87,13 @@ export class AccessService {
   /** @throws ESP_NAME_TAKEN */
   async createUser(name: string, role: Role, password: string): Promise<User> {
     if (await this.access.user({ name })) throw NameTaken({ what: 'user', name });
-    const user = { id: newId('usr'), name, role, passwordHash: await hashPassword(password), createdAt: this.clock.now() };
+    const user = {
+      id: newId('usr'),
+      name,
+      role,
+      passwordHash: await hashPassword(password),
+      createdAt: this.clock.now(),
+    };
     await this.access.insertUser(user);
     return toUser(user);
   }
@@ -91,7 +103,8 @@ export class AccessService {
     const users = await this.access.users();
     const user = users.find((candidate) => candidate.id === id);
     if (!user) throw NotFound({ what: 'user', id });
-    if (user.role === 'admin' && users.filter(({ role }) => role === 'admin').length === 1) throw LastAdmin({ name: user.name });
+    if (user.role === 'admin' && users.filter(({ role }) => role === 'admin').length === 1)
+      throw LastAdmin({ name: user.name });
     await this.access.deleteUser(id);
   }
 
@@ -101,7 +114,14 @@ export class AccessService {
 
   async createToken(name: string, role: Role): Promise<ApiToken & { secret: string }> {
     const secret = newSecret();
-    const token = { id: newId('tok'), name, role, secretHash: hashOf(secret), createdAt: this.clock.now(), lastUsedAt: null };
+    const token = {
+      id: newId('tok'),
+      name,
+      role,
+      secretHash: hashOf(secret),
+      createdAt: this.clock.now(),
+      lastUsedAt: null,
+    };
     await this.access.insertToken(token);
     return { ...toToken(token), secret };
   }

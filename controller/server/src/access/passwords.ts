@@ -15,7 +15,11 @@ export async function hashPassword(password: string): Promise<string> {
 
 export async function verifyPassword(password: string, stored: string): Promise<boolean> {
   const [, salt = '', wanted = ''] = stored.split('$');
-  const tag = await derive('argon2id', { ...PARAMETERS, message: Buffer.from(password), nonce: Buffer.from(salt, 'base64url') });
+  const tag = await derive('argon2id', {
+    ...PARAMETERS,
+    message: Buffer.from(password),
+    nonce: Buffer.from(salt, 'base64url'),
+  });
   const expected = Buffer.from(wanted, 'base64url');
   return expected.length === tag.length && timingSafeEqual(expected, tag);
 }

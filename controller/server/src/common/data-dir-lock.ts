@@ -1,7 +1,7 @@
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { diskFullOr } from './durable-file.js';
-import { DataDirLocked, DataDirUnusable } from './errors.js';
+import { DataDirLocked, DataDirUnusable, DiskFull } from './errors.js';
 
 interface Holder {
   readonly pid: number;
@@ -48,7 +48,8 @@ export function lockDataDir(dataDir: string): () => void {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       }
       const holder = holderOf(file);
-      if (holder && startTicks(holder.pid) === holder.ticks) throw DataDirLocked({ dataDir, pid: holder.pid, since: holder.since });
+      if (holder && startTicks(holder.pid) === holder.ticks)
+        throw DataDirLocked({ dataDir, pid: holder.pid, since: holder.since });
       rmSync(file, { force: true });
     }
   } catch (error) {
@@ -57,4 +58,20 @@ export function lockDataDir(dataDir: string): () => void {
     throw DataDirUnusable({ dataDir, reason: (error as Error).message }, { cause: error });
   }
   throw DataDirUnusable({ dataDir, reason: 'its lock file appears again and again' });
+}
+
+/** A new embedded database with its first write-ahead log; and what a start needs on one that exists. */
+const FIRST_START_BYTES = 200e6;
+const START_BYTES = 20e6;
+
+/**
+ * Refuses to start on a disk that is full: the embedded database would fail somewhere in the middle.
+ * @throws ESP_DISK_FULL with the bytes that are needed and free
+ */
+export function checkSpace(dataDir: string, embedded: boolean): void {
+  const isNew = embedded && !existsSync(path.join(dataDir, 'database'));
+  const neededBytes = isNew ? FIRST_START_BYTES : START_BYTES;
+  const { bavail, bsize } = statfsSync(dataDir);
+  const freeBytes = bavail * bsize;
+  if (freeBytes < neededBytes) throw DiskFull({ path: dataDir, neededBytes, freeBytes });
 }

@@ -27,5 +27,7 @@ function toCoded(thrown: unknown): CodedError | null {
   if (status === 429) return TooManyRequests({});
   const body = thrown.getResponse() as { message?: string | string[] };
   const problems = Array.isArray(body.message) ? body.message : [body.message ?? thrown.message];
-  return status === 400 ? InputInvalid({ problems }, { cause: thrown }) : RequestFailed({ status, reason: problems.join('; ') }, { cause: thrown });
+  return status === 400
+    ? InputInvalid({ problems }, { cause: thrown })
+    : RequestFailed({ status, reason: problems.join('; ') }, { cause: thrown });
 }

@@ -26,12 +26,19 @@ export class DeviceViews {
     private readonly windows: MeasurementRepository,
   ) {}
 
-  async page(q: string, cursor: string | undefined, limit: number): Promise<{ items: DeviceRow[]; next: string | null; total: number }> {
+  async page(
+    q: string,
+    cursor: string | undefined,
+    limit: number,
+  ): Promise<{ items: DeviceRow[]; next: string | null; total: number }> {
     const all = await this.devices.find(q);
     const from = Number(cursor ?? 0) || 0;
     const rows = all.slice(from, from + limit);
     const variants = await this.#variants();
-    const latencies = await this.measurements.summary({ deviceIds: rows.map(({ id }) => id), scenario: 'single-stream' });
+    const latencies = await this.measurements.summary({
+      deviceIds: rows.map(({ id }) => id),
+      scenario: 'single-stream',
+    });
     const items = rows.map((device) => {
       const own = latencies.filter(({ deviceId, digest }) => deviceId === device.id && digest === device.servingDigest);
       return toRow(device, served(variants, device.servingDigest, device.profile), summarizeFleet(own));
@@ -65,7 +72,18 @@ export class DeviceViews {
       const variant = served(variants, window.digest, device.profile);
       const { digest, scenario, batch, n, p50Us, p95Us, p99Us, rssBytes, temperatureC } = window;
       return {
-        ...{ at: window.endedAt.toISOString(), digest, scenario, batch, n, p50Us, p95Us, p99Us, rssBytes, temperatureC },
+        ...{
+          at: window.endedAt.toISOString(),
+          digest,
+          scenario,
+          batch,
+          n,
+          p50Us,
+          p95Us,
+          p99Us,
+          rssBytes,
+          temperatureC,
+        },
         ...{ class: window.class, variantId: variant?.variantId ?? null, method: variant?.method ?? null },
       };
     });

@@ -61,7 +61,15 @@ export class PresenceService {
     const servingAt = new Date(report.at);
     if (!device || (device.servingAt && device.servingAt > servingAt)) return;
     const { digest: servingDigest, previousDigest, model: servingModel, healthy, endpoint, error } = report;
-    await this.devices.update(deviceId, { servingDigest, previousDigest, servingModel, healthy, endpoint, error, servingAt });
+    await this.devices.update(deviceId, {
+      servingDigest,
+      previousDigest,
+      servingModel,
+      healthy,
+      endpoint,
+      error,
+      servingAt,
+    });
     this.events.emit('device', deviceId);
     this.domain.emit('serving', { deviceId, digest: servingDigest });
   }

@@ -4,8 +4,8 @@ import { ApiTags } from '@nestjs/swagger';
 import { type DeviceRecord, DeviceService } from '../devices/device.service.js';
 import { statusOf } from '../devices/device-filter.js';
 import { JobService } from '../jobs/job.service.js';
-import { RolloutRepository } from '../rollouts/rollout.repository.js';
 import type { RolloutEntity } from '../rollouts/rollout.entity.js';
+import { RolloutRepository } from '../rollouts/rollout.repository.js';
 import { VariantViews } from '../variants/variant.view.js';
 import { type BudgetStatus, BudgetStatuses } from './budget-status.js';
 
@@ -29,7 +29,12 @@ export class FleetController {
     const jobs = await this.jobs.list(100, undefined);
     const count = (status: string): number => devices.filter((device) => statusOf(device) === status).length;
     return {
-      devices: { total: devices.length, online: count('online'), offline: count('offline'), degraded: count('degraded') },
+      devices: {
+        total: devices.length,
+        online: count('online'),
+        offline: count('offline'),
+        degraded: count('degraded'),
+      },
       attention: attentionOf(devices, statuses, live),
       served: await this.#served(devices),
       budgets: statuses.map(({ model, profile, latency, verdict }) => ({
@@ -44,31 +49,79 @@ export class FleetController {
   async #served(devices: readonly DeviceRecord[]): Promise<FleetView['served']> {
     const variants = await this.variants.list();
     const serving = devices.filter(({ servingDigest }) => servingDigest);
-    return [...Map.groupBy(serving, ({ servingDigest, profile }) => variants.find((one) => one.digest === servingDigest && one.profile === profile))].map(([variant, on]) => ({
-      ...{ model: variant?.model ?? 'unknown', modelVersion: variant?.modelVersion ?? '', method: variant?.method ?? 'unknown' },
+    return [
+      ...Map.groupBy(serving, ({ servingDigest, profile }) =>
+        variants.find((one) => one.digest === servingDigest && one.profile === profile),
+      ),
+    ].map(([variant, on]) => ({
+      ...{
+        model: variant?.model ?? 'unknown',
+        modelVersion: variant?.modelVersion ?? '',
+        method: variant?.method ?? 'unknown',
+      },
       ...{ variantId: variant?.id ?? null, devices: on.length },
     }));
   }
 }
 
 /** What a person should look at, the worst first. Pure. */
-export function attentionOf(devices: readonly DeviceRecord[], budgets: readonly BudgetStatus[], live: readonly RolloutEntity[]): FleetView['attention'] {
-  const degraded = devices.filter(({ healthy }) => !healthy).map((device) => ({
-    ...{ severity: 'failed' as const, code: device.error?.code ?? 'ESP_DEGRADED', title: `${device.name} is degraded`, link: `/devices/${device.id}` },
-    ...{ reason: device.error?.message ?? 'it reports that it does not serve', action: device.error?.action ?? 'Look at the device.' },
-  }));
-  const unmatched = devices.filter(({ profile }) => profile === null).map((device) => ({
-    ...{ severity: 'warning' as const, code: 'ESP_PROFILE_UNMATCHED', title: `${device.name} has no hardware profile`, link: `/devices/${device.id}` },
-    ...{ reason: 'No profile fits its facts, so nothing is built for it.', action: 'Look at its facts; add a profile for this hardware.' },
-  }));
-  const paused = live.filter(({ state }) => state === 'PAUSED').map((rollout) => ({
-    ...{ severity: 'warning' as const, code: rollout.reason?.split(':')[0] ?? 'PAUSED', title: `Rollout ${rollout.name} is paused`, link: `/rollouts/${rollout.id}` },
-    ...{ reason: rollout.reason ?? 'paused', action: 'Resume it, stop it, or roll it back.' },
-  }));
-  const missed = budgets.filter(({ verdict }) => verdict === 'misses').map(({ model, profile, latency }) => ({
-    ...{ severity: 'warning' as const, code: 'BUDGET_MISSED', title: `${model.name} misses its budget on ${profile}`, link: `/models/${model.id}` },
-    reason: `measured p95 ${latency?.p95Us} us, budget ${model.budget.p95Us} us`,
-    action: model.autoOptimize ? 'The closed loop works on it; see Optimizations.' : 'Switch automatic optimization on, or build another variant.',
-  }));
+export function attentionOf(
+  devices: readonly DeviceRecord[],
+  budgets: readonly BudgetStatus[],
+  live: readonly RolloutEntity[],
+): FleetView['attention'] {
+  const degraded = devices
+    .filter(({ healthy }) => !healthy)
+    .map((device) => ({
+      ...{
+        severity: 'failed' as const,
+        code: device.error?.code ?? 'ESP_DEGRADED',
+        title: `${device.name} is degraded`,
+        link: `/devices/${device.id}`,
+      },
+      ...{
+        reason: device.error?.message ?? 'it reports that it does not serve',
+        action: device.error?.action ?? 'Look at the device.',
+      },
+    }));
+  const unmatched = devices
+    .filter(({ profile }) => profile === null)
+    .map((device) => ({
+      ...{
+        severity: 'warning' as const,
+        code: 'ESP_PROFILE_UNMATCHED',
+        title: `${device.name} has no hardware profile`,
+        link: `/devices/${device.id}`,
+      },
+      ...{
+        reason: 'No profile fits its facts, so nothing is built for it.',
+        action: 'Look at its facts; add a profile for this hardware.',
+      },
+    }));
+  const paused = live
+    .filter(({ state }) => state === 'PAUSED')
+    .map((rollout) => ({
+      ...{
+        severity: 'warning' as const,
+        code: rollout.reason?.split(':')[0] ?? 'PAUSED',
+        title: `Rollout ${rollout.name} is paused`,
+        link: `/rollouts/${rollout.id}`,
+      },
+      ...{ reason: rollout.reason ?? 'paused', action: 'Resume it, stop it, or roll it back.' },
+    }));
+  const missed = budgets
+    .filter(({ verdict }) => verdict === 'misses')
+    .map(({ model, profile, latency }) => ({
+      ...{
+        severity: 'warning' as const,
+        code: 'BUDGET_MISSED',
+        title: `${model.name} misses its budget on ${profile}`,
+        link: `/models/${model.id}`,
+      },
+      reason: `measured p95 ${latency?.p95Us} us, budget ${model.budget.p95Us} us`,
+      action: model.autoOptimize
+        ? 'The closed loop works on it; see Optimizations.'
+        : 'Switch automatic optimization on, or build another variant.',
+    }));
   return [...degraded, ...paused, ...missed, ...unmatched];
 }

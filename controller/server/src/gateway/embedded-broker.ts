@@ -30,14 +30,22 @@ export class EmbeddedBroker {
   ) {}
 
   /** @param isEnrolled whether a device may connect (removed ones may not) */
-  static async open(tls: BrokerTls, host: string, port: number, isEnrolled: (deviceId: string) => Promise<boolean>): Promise<EmbeddedBroker> {
+  static async open(
+    tls: BrokerTls,
+    host: string,
+    port: number,
+    isEnrolled: (deviceId: string) => Promise<boolean>,
+  ): Promise<EmbeddedBroker> {
     const broker = await Aedes.createBroker({
       queueLimit: 1000,
       authenticate(client, _username, _password, done) {
         const name = nameOf(client.conn);
         if (name === CONTROLLER_NAME) return done(null, true);
         if (name === null || client.id !== name) return done(null, false);
-        isEnrolled(name).then((known) => done(null, known), () => done(null, false));
+        isEnrolled(name).then(
+          (known) => done(null, known),
+          () => done(null, false),
+        );
       },
       authorizePublish(client, packet, done) {
         const name = client ? nameOf(client.conn) : CONTROLLER_NAME;
@@ -51,7 +59,10 @@ export class EmbeddedBroker {
         done(null, allowed ? subscription : null);
       },
     });
-    const server = createServer({ ...tls, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' }, (socket) => void broker.handle(socket));
+    const server = createServer(
+      { ...tls, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' },
+      (socket) => void broker.handle(socket),
+    );
     server.on('tlsClientError', () => undefined);
     await listening(server, host, port, 'MQTT', 'ESPALIER_MQTT_PORT');
     return new EmbeddedBroker(broker, server, (server.address() as AddressInfo).port);

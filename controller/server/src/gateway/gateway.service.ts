@@ -19,7 +19,11 @@ const HOUSEKEEPING_MS = 30_000;
 @Injectable()
 export class GatewayService implements OnApplicationShutdown {
   readonly #logger = new Logger('gateway');
-  readonly #housekeeping = new Periodic(HOUSEKEEPING_MS, () => this.#tidy(), (error) => this.#logger.error(error));
+  readonly #housekeeping = new Periodic(
+    HOUSEKEEPING_MS,
+    () => this.#tidy(),
+    (error) => this.#logger.error(error),
+  );
   #broker: EmbeddedBroker | null = null;
 
   constructor(
@@ -39,7 +43,10 @@ export class GatewayService implements OnApplicationShutdown {
   /** @throws ESP_PORT_TAKEN */
   async open(): Promise<void> {
     await this.repository.allOffline();
-    const { certificatePem: cert, keyPem: key } = await this.authority.serverIdentity([this.config.host, this.config.reachableHost]);
+    const { certificatePem: cert, keyPem: key } = await this.authority.serverIdentity([
+      this.config.host,
+      this.config.reachableHost,
+    ]);
     if (!this.config.mqttUrl) {
       const tls = { ca: this.authority.caPem, cert, key };
       const { host, mqttPort } = this.config;

@@ -1,5 +1,11 @@
 import { CodedError } from '@espalier/proto';
-import { ArtifactsService, DevicesService, EnrolmentService as EnrolmentDefinition, type FetchRequest, type FetchResponse } from '@espalier/proto/grpc';
+import {
+  ArtifactsService,
+  DevicesService,
+  EnrolmentService as EnrolmentDefinition,
+  type FetchRequest,
+  type FetchResponse,
+} from '@espalier/proto/grpc';
 import * as grpc from '@grpc/grpc-js';
 import { Injectable, Logger } from '@nestjs/common';
 import { ArtifactStore } from '../artifacts/artifact-store.js';
@@ -48,16 +54,31 @@ export class GrpcGateway {
   async start(): Promise<void> {
     this.#server.addService(EnrolmentDefinition, { enrol: this.#unary((_call, request) => this.#enrol(request)) });
     this.#server.addService(DevicesService, {
-      renewCertificate: this.#unary(async (call, { csrPem }: { csrPem: string }) => this.enrolments.renew(await this.#deviceOf(call), csrPem)),
+      renewCertificate: this.#unary(async (call, { csrPem }: { csrPem: string }) =>
+        this.enrolments.renew(await this.#deviceOf(call), csrPem),
+      ),
       getDesiredState: this.#unary((call, request: { knownRevision: bigint }) => this.#desiredState(call, request)),
       uploadReports: this.#unary((call, request: { messages: readonly Uint8Array[] }) => this.#upload(call, request)),
     } as never);
-    this.#server.addService(ArtifactsService, { fetch: (call: grpc.ServerWritableStream<FetchRequest, FetchResponse>) => void this.#fetch(call) } as never);
-    const { certificatePem, keyPem } = await this.authority.serverIdentity([this.config.host, this.config.reachableHost]);
+    this.#server.addService(ArtifactsService, {
+      fetch: (call: grpc.ServerWritableStream<FetchRequest, FetchResponse>) => void this.#fetch(call),
+    } as never);
+    const { certificatePem, keyPem } = await this.authority.serverIdentity([
+      this.config.host,
+      this.config.reachableHost,
+    ]);
     const pair = [{ cert_chain: Buffer.from(certificatePem), private_key: Buffer.from(keyPem) }];
     const ca = Buffer.from(this.authority.caPem);
-    this.ports.grpc = await this.#bind(this.config.grpcPort, grpc.ServerCredentials.createSsl(ca, pair, true), 'ESPALIER_GRPC_PORT');
-    this.ports.enrol = await this.#bind(this.config.enrolPort, grpc.ServerCredentials.createSsl(null, pair, false), 'ESPALIER_ENROL_PORT');
+    this.ports.grpc = await this.#bind(
+      this.config.grpcPort,
+      grpc.ServerCredentials.createSsl(ca, pair, true),
+      'ESPALIER_GRPC_PORT',
+    );
+    this.ports.enrol = await this.#bind(
+      this.config.enrolPort,
+      grpc.ServerCredentials.createSsl(null, pair, false),
+      'ESPALIER_ENROL_PORT',
+    );
   }
 
   /** Lets calls under way finish for a moment, then ends them. */
@@ -72,7 +93,11 @@ export class GrpcGateway {
     return new Promise((resolve, reject) => {
       this.#server.bindAsync(`${hostPart(host)}:${port}`, credentials, (error, bound) => {
         if (!error) return resolve(bound);
-        const code = error.message.includes('EADDRINUSE') ? 'EADDRINUSE' : error.message.includes('EADDRNOTAVAIL') ? 'EADDRNOTAVAIL' : undefined;
+        const code = error.message.includes('EADDRINUSE')
+          ? 'EADDRINUSE'
+          : error.message.includes('EADDRNOTAVAIL')
+            ? 'EADDRNOTAVAIL'
+            : undefined;
         reject(listenError(Object.assign(error, { code }), host, port, 'gRPC', variable));
       });
     });
@@ -82,7 +107,8 @@ export class GrpcGateway {
   async #deviceOf(call: AnyCall): Promise<string> {
     const name = call.getAuthContext().sslPeerCertificate?.subject?.CN;
     const deviceId = typeof name === 'string' ? name : '';
-    if (!deviceId || !(await this.devices.isEnrolled(deviceId))) throw DeviceUnknown({ deviceId: deviceId || 'without a certificate' });
+    if (!deviceId || !(await this.devices.isEnrolled(deviceId)))
+      throw DeviceUnknown({ deviceId: deviceId || 'without a certificate' });
     await this.presence.seen(deviceId);
     return deviceId;
   }
@@ -90,7 +116,11 @@ export class GrpcGateway {
   async #enrol({ token, csrPem, facts }: { token: string; csrPem: string; facts: Uint8Array }) {
     const device = await this.enrolments.enrol(token, csrPem, facts);
     const host = hostPart(this.config.reachableHost);
-    return { ...device, grpcUrl: `${host}:${this.ports.grpc}`, mqttUrl: this.config.mqttUrl ?? `mqtts://${host}:${this.ports.mqtt}` };
+    return {
+      ...device,
+      grpcUrl: `${host}:${this.ports.grpc}`,
+      mqttUrl: this.config.mqttUrl ?? `mqtts://${host}:${this.ports.mqtt}`,
+    };
   }
 
   async #desiredState(call: AnyCall, { knownRevision }: { knownRevision: bigint }) {
@@ -131,7 +161,10 @@ export class GrpcGateway {
 
   #unary<Q, A>(handle: (call: grpc.ServerUnaryCall<Q, A>, request: Q) => Promise<A>): Unary<Q, A> {
     return (call, callback) => {
-      handle(call, call.request).then((answer) => callback(null, answer), (error: unknown) => callback(this.#toStatus(error)));
+      handle(call, call.request).then(
+        (answer) => callback(null, answer),
+        (error: unknown) => callback(this.#toStatus(error)),
+      );
     };
   }
 

@@ -31,7 +31,10 @@ export class MqttGateway extends DesiredPublisher {
   }
 
   get url(): string {
-    return this.config.mqttUrl ?? `mqtts://${this.config.host === '0.0.0.0' ? '127.0.0.1' : this.config.host}:${this.ports.mqtt}`;
+    return (
+      this.config.mqttUrl ??
+      `mqtts://${this.config.host === '0.0.0.0' ? '127.0.0.1' : this.config.host}:${this.ports.mqtt}`
+    );
   }
 
   get connected(): boolean {

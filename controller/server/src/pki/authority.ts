@@ -146,7 +146,9 @@ export class CertificateAuthority {
   }
 }
 
-type CryptoKey = NonNullable<Parameters<typeof x509.X509CertificateGenerator.createSelfSigned>[0]['keys']['privateKey']>;
+type CryptoKey = NonNullable<
+  Parameters<typeof x509.X509CertificateGenerator.createSelfSigned>[0]['keys']['privateKey']
+>;
 
 async function createAuthority(certificateFile: string, keyFile: string, now: Date): Promise<void> {
   const keys = await webcrypto.subtle.generateKey(P256, true, ['sign', 'verify']);

@@ -52,7 +52,9 @@ function rulesOf(definition: Record<string, unknown>, evidence: Record<string, u
 function inWords(value: unknown): string {
   if (Array.isArray(value)) return value.map(inWords).join(', ');
   if (typeof value === 'object' && value !== null) {
-    return Object.entries(value).map(([key, inner]) => `${key}: ${inWords(inner)}`).join('; ');
+    return Object.entries(value)
+      .map(([key, inner]) => `${key}: ${inWords(inner)}`)
+      .join('; ');
   }
   return String(value);
 }

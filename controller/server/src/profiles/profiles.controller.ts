@@ -24,7 +24,8 @@ export class ProfilesController {
 
   async #counts(): Promise<Map<string, number>> {
     const counts = new Map<string, number>();
-    for (const { profile } of await this.devices.find('')) if (profile) counts.set(profile, (counts.get(profile) ?? 0) + 1);
+    for (const { profile } of await this.devices.find(''))
+      if (profile) counts.set(profile, (counts.get(profile) ?? 0) + 1);
     return counts;
   }
 }

@@ -14,9 +14,24 @@ const LOOPBACK = /^(::1|(::ffff:)?127\.)/;
 @Injectable()
 export class MetricsService {
   readonly #registry = new Registry();
-  readonly #devices = new Gauge({ name: 'espalier_devices', help: 'Enrolled devices by status', labelNames: ['status'], registers: [this.#registry] });
-  readonly #rollouts = new Gauge({ name: 'espalier_rollouts_live', help: 'Rollouts that are not over', labelNames: ['state'], registers: [this.#registry] });
-  readonly #jobs = new Gauge({ name: 'espalier_jobs', help: 'Newest hundred jobs by state', labelNames: ['state'], registers: [this.#registry] });
+  readonly #devices = new Gauge({
+    name: 'espalier_devices',
+    help: 'Enrolled devices by status',
+    labelNames: ['status'],
+    registers: [this.#registry],
+  });
+  readonly #rollouts = new Gauge({
+    name: 'espalier_rollouts_live',
+    help: 'Rollouts that are not over',
+    labelNames: ['state'],
+    registers: [this.#registry],
+  });
+  readonly #jobs = new Gauge({
+    name: 'espalier_jobs',
+    help: 'Newest hundred jobs by state',
+    labelNames: ['state'],
+    registers: [this.#registry],
+  });
 
   constructor(
     private readonly devices: DeviceService,
@@ -32,7 +47,8 @@ export class MetricsService {
     if (LOOPBACK.test(address)) return;
     const wanted = Buffer.from(`Bearer ${this.config.metricsToken ?? ''}`);
     const given = Buffer.from(authorization);
-    if (!this.config.metricsToken || given.length !== wanted.length || !timingSafeEqual(given, wanted)) throw NotSignedIn({});
+    if (!this.config.metricsToken || given.length !== wanted.length || !timingSafeEqual(given, wanted))
+      throw NotSignedIn({});
   }
 
   async text(): Promise<string> {

@@ -10,7 +10,9 @@ import { DeviceService } from '../devices/device.service.js';
 import { MqttGateway } from '../gateway/mqtt.gateway.js';
 import { ModelService } from '../models/model.service.js';
 
-export const VERSION = (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+export const VERSION = (
+  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+).version;
 
 /** Whether the parts are there, and where. */
 @Injectable()
@@ -31,7 +33,10 @@ export class SystemStatus {
   }
 
   async health(): Promise<{ ok: boolean; database: boolean; broker: boolean }> {
-    const database = await this.db.query('SELECT 1').then(() => true, () => false);
+    const database = await this.db.query('SELECT 1').then(
+      () => true,
+      () => false,
+    );
     const broker = this.mqtt.connected;
     return { ok: database && broker, database, broker };
   }

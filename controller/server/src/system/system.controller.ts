@@ -2,7 +2,7 @@ import type { LiveEvent, SystemView } from '@espalier/proto/api';
 import { Controller, Get, Header, type MessageEvent, Req, Res, Sse } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
-import { concat, from, map, merge, interval, type Observable } from 'rxjs';
+import { concat, from, interval, map, merge, type Observable } from 'rxjs';
 import { Public } from '../access/principal.js';
 import { EventBus, type NumberedEvent } from '../common/events.js';
 import { MetricsService } from './metrics.service.js';

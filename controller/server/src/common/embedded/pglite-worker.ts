@@ -54,7 +54,7 @@ try {
   });
   port.postMessage({ ready: true });
 } catch (error) {
-  port.postMessage({ failed: error instanceof Error ? error.message : String(error) });
+  port.postMessage({ failed: error instanceof Error ? error.message : JSON.stringify(error) });
 }
 
 /** One connection: the server has a single session, so a connection that ends must leave no transaction behind. */
