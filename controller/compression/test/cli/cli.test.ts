@@ -1,0 +1,110 @@
+/** The command as a user runs it: exit codes, what goes to stdout, and what the files hold. */
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import t from 'tap';
+import { sample } from '../support/sample.ts';
+
+const bin = path.join(import.meta.dirname, '..', '..', 'bin', 'espalier.mjs');
+
+function espalier(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
+  const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (chunk) => {
+    out += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    err += chunk;
+  });
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
+}
+
+/** The JSON lines of stdout; anything else there fails. */
+const lines = (out: string) =>
+  out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+t.test('every command explains itself', async (t) => {
+  for (const args of [[], ['quantize'], ['evaluate'], ['inspect'], ['profiles']]) {
+    const { code, out } = await espalier(...args, '--help');
+    t.equal(code, 0);
+    t.match(out, /Usage: espalier/);
+  }
+});
+
+t.test('inspect prints one JSON line', async (t) => {
+  const { code, out } = await espalier('inspect', sample.model, '--json');
+  t.equal(code, 0);
+  t.match(lines(out), [{ model: 'fashion-ds', opset: 17, operators: { Conv: 18 } }]);
+});
+
+t.test('profiles: list, show, match', async (t) => {
+  const listed = lines((await espalier('profiles', 'list', '--json')).out);
+  t.ok(listed.some((line) => line.id === 'rpi5' && line.extends === 'arm64-dotprod'));
+  t.match(lines((await espalier('profiles', 'show', 'x64-avx2', '--json')).out), [{ scheme: { pairSafe: true } }]);
+  t.match(lines((await espalier('profiles', 'match', '--json')).out)[0].matched[0], /^arch /);
+});
+
+t.test('quantize, then evaluate against float: JSON on stdout alone, report and file written', async (t) => {
+  const dir = t.testdir();
+  const file = path.join(dir, 'int8.onnx');
+  const built = await espalier(
+    'quantize',
+    sample.model,
+    '-o',
+    file,
+    '--profile',
+    'arm64-neon',
+    '--calibrate',
+    sample.calibrate,
+    '--evaluate',
+    sample.evaluate,
+    '--report',
+    path.join(dir, 'report'),
+    '--json',
+  );
+  t.equal(built.code, 0, built.err);
+  const [line] = lines(built.out);
+  t.match(line, { model: 'fashion-ds', profile: 'arm64-neon', method: 'int8', n: 500, floatNodes: [] });
+  t.match(built.err, /quantize/, 'progress goes to stderr');
+  t.equal(JSON.parse(readFileSync(path.join(dir, 'report', 'report.json'), 'utf8')).version, 1);
+  t.ok(existsSync(path.join(dir, 'report', 'report.html')));
+  const { code, out } = await espalier(
+    'evaluate',
+    file,
+    '--against',
+    sample.model,
+    '--data',
+    sample.evaluate,
+    '--json',
+  );
+  t.equal(code, 0);
+  const [evaluated] = lines(out);
+  t.match(evaluated, { model: 'int8', against: 'fashion-ds', n: 500, top1: line.top1, top1Float: line.top1Float });
+  t.ok(evaluated.speedup > 0);
+});
+
+t.test('what the user can mend ends with 2, a code and what to do, and nothing on stdout', async (t) => {
+  const dir = t.testdir({ 'bad.onnx': 'not a model' });
+  for (const [args, code] of [
+    [['inspect', path.join(dir, 'bad.onnx')], 'ESP_MODEL_INVALID'],
+    [['inspect', path.join(dir, 'none.onnx')], 'ESP_MODEL_UNREADABLE'],
+    [['quantize', sample.model, '-o', dir], 'ESP_CALIBRATION_MISSING'],
+    [['quantize', sample.model, '-o', dir, '--profile', 'abacus'], 'ESP_PROFILE_UNKNOWN'],
+    [['evaluate', sample.model, '--data', 'photos'], 'ESP_DATA_SPEC_INVALID'],
+  ] as const) {
+    const found = await espalier(...args);
+    t.strictSame([found.code, found.out], [2, ''], args.join(' '));
+    t.match(found.err, new RegExp(`^${code}: .*\n {2}\\S`, 'm'));
+  }
+});
+
+t.test('a model cut in half is refused, not crashed on', async (t) => {
+  const file = path.join(t.testdir(), 'cut.onnx');
+  writeFileSync(file, readFileSync(sample.model).subarray(0, 330_000));
+  const { code, err } = await espalier('inspect', file);
+  t.equal(code, 2);
+  t.match(err, /ESP_MODEL_INVALID/);
+});
