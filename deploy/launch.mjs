@@ -36,10 +36,12 @@ export function launch({ home, entry, uses, env = {} }) {
       process.exit(1);
     }
     process.stderr.write('Building ...\n');
+    // A test runner's loader hooks would reach the compiler through NODE_OPTIONS, and break it.
+    const { NODE_OPTIONS: _hooks, ...outside } = process.env;
     const searchPath = `${bin}${path.delimiter}${process.env.PATH}`;
     const { status } = spawnSync(compiler, ['-b', path.join(root, home)], {
       stdio: ['ignore', 2, 2],
-      env: { ...process.env, PATH: searchPath },
+      env: { ...outside, PATH: searchPath },
     });
     if (status !== 0) process.exit(status ?? 1);
     utimesSync(stamp, new Date(), new Date());

@@ -37,7 +37,9 @@ if (files.length === 0) {
   count('the gRPC contract follows the style', await run('buf', ['lint', 'proto']));
 }
 const code = await run('tap', ['run', '--reporter=terse', `--output-file=${output}`, ...files]);
-const counted = countTap(readFileSync(output, 'utf8'));
+const result = readFileSync(output, 'utf8');
+const counted = countTap(result);
+for (const line of result.split('\n').filter((text) => /^\s*not ok /.test(text))) process.stdout.write(`${line}\n`);
 passed += counted.passed;
 failed += counted.failed || (code === 0 ? 0 : 1);
 rmSync(scratch, { recursive: true, force: true });
