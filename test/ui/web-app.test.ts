@@ -148,8 +148,13 @@ async function everyPage(t: Test, stage: Stage, options: BrowserContextOptions):
     await visit.page.goto(stage.controller.url + route);
     await visit.page.locator('h1').waitFor();
     await visit.page.waitForFunction(() => !document.querySelector('.mantine-Skeleton-root'));
-    const shown = await visit.page.locator('main').textContent();
-    t.ok((shown?.length ?? 0) > 20, `${route} shows something`);
+    // The heading may stand before the content that is read behind it.
+    const isFilled = () => (document.querySelector('main')?.textContent?.length ?? 0) > 20;
+    const shown = await visit.page.waitForFunction(isFilled).then(
+      () => true,
+      () => false,
+    );
+    t.ok(shown, `${route} shows something`);
     t.strictSame(visit.take(), [], `${route}: the console is silent`);
     t.strictSame(await seriousViolations(visit.page), [], `${route}: nothing serious for axe`);
     const over = await visit.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);

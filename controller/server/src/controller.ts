@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
-import { type INestApplication, type LogLevel, StandardSchemaValidationPipe } from '@nestjs/common';
+import { type INestApplication, StandardSchemaValidationPipe } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
@@ -9,6 +9,7 @@ import { AccessService } from './access/access.service.js';
 import { appModule } from './app.module.js';
 import { ManifestSigner } from './artifacts/signer.js';
 import type { Config } from './common/config.js';
+import { ConsoleLog } from './common/console-log.js';
 import { checkSpace, lockDataDir } from './common/data-dir-lock.js';
 import { openDatabase } from './common/database.js';
 import { diskFullOr } from './common/durable-file.js';
@@ -33,18 +34,6 @@ export interface RunningController {
   close(): Promise<void>;
 }
 
-const LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'];
-/** Ours names levels as pino does. */
-const UP_TO: Readonly<Record<Config['logLevel'], number>> = {
-  silent: 0,
-  fatal: 1,
-  error: 2,
-  warn: 3,
-  info: 4,
-  debug: 5,
-  trace: 6,
-};
-
 /** Starts a controller; what was opened is closed again when a later part fails. @throws the coded error of that part */
 export async function startController(config: Config): Promise<RunningController> {
   const undo: (() => void | Promise<void>)[] = [lockDataDir(config.dataDir)];
@@ -58,10 +47,10 @@ export async function startController(config: Config): Promise<RunningController
     const profiles = await ProfileCatalog.open();
     const database = await openDatabase(config, { entities: ENTITIES, migrations: MIGRATIONS });
     undo.push(() => database.close());
-    const logger = LEVELS.slice(0, UP_TO[config.logLevel]);
+    const logger = new ConsoleLog(config.logLevel, process.stdout.isTTY);
     const module = appModule({ config, database, authority, signer, profiles });
     const app = await NestFactory.create<NestExpressApplication>(module, {
-      logger: logger.length > 0 ? [...logger] : false,
+      logger,
       abortOnError: false,
     });
     undo.push(() => app.close());
