@@ -25,6 +25,7 @@ import { Updater } from './update/updater.js';
 const RENEWAL_CHECK_MS = 3_600_000;
 
 export class Agent {
+  readonly #unlock: () => void;
   readonly #outbox: Outbox;
   readonly #store: Store;
   readonly #journal: Journal;
@@ -46,6 +47,8 @@ export class Agent {
     private readonly notifier: Notifier,
   ) {
     const { dataDir } = config;
+    // Before anything else: opening the journal cuts a torn last line off.
+    this.#unlock = lockDataDir(dataDir);
     this.#identity = loadIdentity(dataDir);
     this.#rpc = new Rpc(this.#identity);
     this.#facts = readFacts();
@@ -69,7 +72,6 @@ export class Agent {
 
   /** Runs until the signal; resolves when everything is closed. */
   async run(signal: AbortSignal): Promise<void> {
-    const unlock = lockDataDir(this.config.dataDir);
     const metrics = makeMetrics(this.#serving, () => this.#outbox.length);
     const { server, port } = await listen(
       {
@@ -102,7 +104,7 @@ export class Agent {
     await this.#serving.close();
     this.#rpc.close();
     this.#journal.close();
-    unlock();
+    this.#unlock();
   }
 
   #updaterParts(): ConstructorParameters<typeof Updater>[0] {
@@ -217,7 +219,12 @@ export class Agent {
     const { served, healthy } = this.#serving;
     this.#outbox.add('serving', {
       ...{ digest: served?.digest ?? null, previousDigest: this.#store.read('previous'), model: served?.name ?? null },
-      ...{ healthy: healthy && error === null, endpoint: this.#endpoint, error: error?.toJSON() ?? null },
+      // A device that has no model yet is well; it has just nothing to serve.
+      ...{
+        healthy: (healthy || served === null) && error === null,
+        endpoint: this.#endpoint,
+        error: error?.toJSON() ?? null,
+      },
       at: new Date(this.#clock.now()).toISOString(),
     });
   }

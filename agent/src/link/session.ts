@@ -61,7 +61,7 @@ export class Session {
     this.#client = client;
     const ended = new Promise<void>((resolve, reject) => {
       client.once('close', resolve);
-      client.once('error', reject);
+      client.on('error', reject);
     });
     const stop = (): void => void client.end(false);
     signal.addEventListener('abort', stop, { once: true });

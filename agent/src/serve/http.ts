@@ -53,17 +53,16 @@ const metadata = ({ name, version, worker }: Served): unknown => {
 
 async function infer(parts: HttpParts, name: string, request: IncomingMessage): Promise<Answer> {
   const arrivedMs = parts.now();
-  const served = parts.serving.model(name);
   const length = request.headers['inference-header-content-length'];
-  const { request: asked, binary } = parseBody(
-    await readBody(request, parts.maxBodyBytes),
-    length === undefined ? null : Number(length),
-  );
+  const body = await readBody(request, parts.maxBodyBytes);
+  // After the body: a slow upload may outlast a swap, and the old model ends with it.
+  const served = parts.serving.model(name);
+  const { request: asked, binary } = parseBody(body, length === undefined ? null : Number(length));
   const outputs = await parts.serving.infer(served, readInputs(asked, binary, served.worker.inputs), arrivedMs);
-  const { body, headerLength } = writeResponse(served.name, served.version, asked, outputs);
-  if (headerLength === null) return { body, headers: { 'content-type': 'application/json' } };
+  const { body: answer, headerLength } = writeResponse(served.name, served.version, asked, outputs);
+  if (headerLength === null) return { body: answer, headers: { 'content-type': 'application/json' } };
   return {
-    body,
+    body: answer,
     headers: { 'content-type': 'application/octet-stream', 'inference-header-content-length': String(headerLength) },
   };
 }

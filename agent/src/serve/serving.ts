@@ -2,8 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { type Manifest, SessionOptions, SignedManifest, type TensorSpec } from '@espalier/proto';
-import { ModelNotLoaded } from '../errors.js';
+import { CodedError, type Manifest, SessionOptions, SignedManifest, type TensorSpec } from '@espalier/proto';
+import { ModelNotLoaded, QueueFull } from '../errors.js';
 import { LatencyWindow } from '../measure/latency-window.js';
 import { ModelWorker } from '../runtime/model-worker.js';
 import type { BenchmarkPlan, BenchmarkResult, Tensors } from '../runtime/protocol.js';
@@ -84,7 +84,8 @@ export class Serving {
       this.live.record((this.now() - arrivedMs) * 1000);
       return outputs;
     } catch (error) {
-      this.failures++;
+      // A queue that is full says something of the load, nothing of the model.
+      if (!(error instanceof CodedError) || error.code !== QueueFull.code) this.failures++;
       throw error;
     }
   }
@@ -92,6 +93,13 @@ export class Serving {
   async benchmark(plan: BenchmarkPlan): Promise<{ served: Served; result: BenchmarkResult } | null> {
     const served = this.#served;
     return served ? { served, result: await served.worker.benchmark(plan) } : null;
+  }
+
+  /** Serves nothing any more: there was nothing before the model that failed. */
+  async unload(): Promise<void> {
+    const before = this.#served;
+    this.#served = null;
+    await before?.worker.close();
   }
 
   async close(): Promise<void> {

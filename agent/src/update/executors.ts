@@ -134,7 +134,8 @@ const rollback: Executor = async ({ store, serving }, { before }) => {
   const back = before?.current ?? null;
   store.point('current', back);
   store.point('previous', before?.previous ?? null);
-  if (back && serving.served?.digest !== back) await serving.swapToSlot(store.slot(back));
+  if (!back) await serving.unload();
+  else if (serving.served?.digest !== back) await serving.swapToSlot(store.slot(back));
 };
 
 const cleanUp: Executor = async ({ store }) => {
