@@ -53,7 +53,7 @@ export async function startController(config: Config): Promise<RunningController
       logger,
       abortOnError: false,
     });
-    undo.push(() => app.close());
+    undo.push(() => closeApp(app));
     return { ...(await open(app, config)), close };
   } catch (error) {
     await close().catch(() => undefined);
@@ -85,6 +85,23 @@ async function open(app: NestExpressApplication, config: Config): Promise<Omit<R
   await sample.resume();
   const isEmpty = async (): Promise<boolean> => (await app.get(SystemStatus).view()).empty;
   return { url, adminLink: `${url}/sign-in?link=${link}`, sample, isEmpty };
+}
+
+/** How long requests under way may take to finish when the controller ends. */
+const GRACE_MS = 3000;
+
+/** Takes no new requests, lets those under way finish, and waits for none that would keep it for ever. */
+async function closeApp(app: NestExpressApplication): Promise<void> {
+  const server = app.getHttpServer();
+  // A connection whose answer is out stays open for the next request; close() looks for such ones only once.
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
+  const force = setTimeout(() => server.closeAllConnections(), GRACE_MS);
+  try {
+    await app.close();
+  } finally {
+    clearInterval(idle);
+    clearTimeout(force);
+  }
 }
 
 /** The OpenAPI document and its viewer. */

@@ -1,7 +1,7 @@
 import { type AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { mayAccess } from '@espalier/proto';
-import { Aedes } from 'aedes';
+import { Aedes, type Client } from 'aedes';
 import { listening } from '../common/listening.js';
 
 /** Common name of the controller's own certificate: it may use every topic. */
@@ -23,11 +23,18 @@ const nameOf = (connection: unknown): string | null => {
  * its common name must be the client id, and decides which topics there are [MQTT 3.1.1, 3.1.3.1, 5.4.2].
  */
 export class EmbeddedBroker {
+  readonly #sessions = new Map<string, Client>();
+
   private constructor(
     private readonly broker: Aedes,
     private readonly server: Server,
     readonly port: number,
-  ) {}
+  ) {
+    broker.on('client', (client) => this.#sessions.set(client.id, client));
+    broker.on('clientDisconnect', (client) => {
+      if (this.#sessions.get(client.id) === client) this.#sessions.delete(client.id);
+    });
+  }
 
   /** @param isEnrolled whether a device may connect (removed ones may not) */
   static async open(
@@ -66,6 +73,11 @@ export class EmbeddedBroker {
     server.on('tlsClientError', () => undefined);
     await listening(server, host, port, 'MQTT', 'ESPALIER_MQTT_PORT');
     return new EmbeddedBroker(broker, server, (server.address() as AddressInfo).port);
+  }
+
+  /** Ends a device's session: a check at connect alone would let a removed one stay for as long as it likes. */
+  disconnect(deviceId: string): void {
+    this.#sessions.get(deviceId)?.close();
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { Config } from '../common/config.js';
+import { DomainEvents } from '../common/domain-events.js';
 import { Periodic } from '../common/periodic.js';
 import { RunningPorts } from '../common/running-ports.js';
 import { DesiredService } from '../devices/desired.service.js';
@@ -38,6 +39,7 @@ export class GatewayService implements OnApplicationShutdown {
     private readonly repository: DeviceRepository,
     private readonly presence: PresenceService,
     private readonly clock: Clock,
+    private readonly domain: DomainEvents,
   ) {}
 
   /** @throws ESP_PORT_TAKEN */
@@ -52,6 +54,7 @@ export class GatewayService implements OnApplicationShutdown {
       const { host, mqttPort } = this.config;
       this.#broker = await EmbeddedBroker.open(tls, host, mqttPort, (deviceId) => this.devices.isEnrolled(deviceId));
       this.ports.mqtt = this.#broker.port;
+      this.domain.on('removed', ({ deviceId }) => this.#broker?.disconnect(deviceId));
     }
     await this.grpc.start();
     await this.mqtt.start({

@@ -155,7 +155,8 @@ export class GrpcGateway {
       stream.destroy();
       call.end();
     } catch (error) {
-      call.destroy(this.#toStatus(error) as never);
+      // Not destroy(): that leaves the call open, and the device waits for ever.
+      call.emit('error', this.#toStatus(error));
     }
   }
 

@@ -1,8 +1,17 @@
 import type { LiveEvent, SystemView } from '@espalier/proto/api';
-import { Controller, Get, Header, type MessageEvent, Req, Res, Sse } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Controller,
+  Get,
+  Header,
+  type MessageEvent,
+  Req,
+  Res,
+  Sse,
+} from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
-import { concat, from, interval, map, merge, type Observable } from 'rxjs';
+import { concat, from, interval, map, merge, type Observable, Subject, takeUntil } from 'rxjs';
 import { Public } from '../access/principal.js';
 import { EventBus, type NumberedEvent } from '../common/events.js';
 import { MetricsService } from './metrics.service.js';
@@ -13,7 +22,9 @@ const KEEP_ALIVE_MS = 20_000;
 
 @ApiTags('system')
 @Controller()
-export class SystemController {
+export class SystemController implements BeforeApplicationShutdown {
+  readonly #over = new Subject<void>();
+
   constructor(
     private readonly status: SystemStatus,
     private readonly metrics: MetricsService,
@@ -51,7 +62,12 @@ export class SystemController {
     const everything: LiveEvent = { kind: 'system', id: 'all', at: new Date().toISOString() };
     const first = missed === null ? from([{ id: '0', data: everything }]) : from(missed.map(toMessage));
     const alive = interval(KEEP_ALIVE_MS).pipe(map(() => ({ data: { ...everything, id: 'alive' } })));
-    return concat(first, merge(this.bus.stream().pipe(map(toMessage)), alive));
+    return concat(first, merge(this.bus.stream().pipe(map(toMessage)), alive)).pipe(takeUntil(this.#over));
+  }
+
+  /** A stream never ends by itself, and the server waits for its requests before it closes. */
+  beforeApplicationShutdown(): void {
+    this.#over.next();
   }
 }
 
