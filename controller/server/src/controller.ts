@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
+import type { CodedError } from '@espalier/proto';
 import { type INestApplication, StandardSchemaValidationPipe } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -29,6 +30,8 @@ export interface RunningController {
   readonly url: string;
   readonly adminLink: string;
   readonly sample: SampleService;
+  /** Resolves with what makes it useless; then end the process, its supervisor starts another. */
+  readonly failed: Promise<CodedError>;
   /** True while there is neither a device nor a model. */
   isEmpty(): Promise<boolean>;
   close(): Promise<void>;
@@ -54,14 +57,14 @@ export async function startController(config: Config): Promise<RunningController
       abortOnError: false,
     });
     undo.push(() => closeApp(app));
-    return { ...(await open(app, config)), close };
+    return { ...(await open(app, config)), failed: database.lost, close };
   } catch (error) {
     await close().catch(() => undefined);
     throw diskFullOr(error, config.dataDir);
   }
 }
 
-async function open(app: NestExpressApplication, config: Config): Promise<Omit<RunningController, 'close'>> {
+async function open(app: NestExpressApplication, config: Config): Promise<Omit<RunningController, 'close' | 'failed'>> {
   app.useGlobalPipes(new StandardSchemaValidationPipe());
   // The component library writes its variables into a style element, hence 'unsafe-inline' for styles only.
   app.use(

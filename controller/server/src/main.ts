@@ -74,6 +74,7 @@ async function run(flags: Flags): Promise<void> {
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve());
   });
+  void controller.failed.then(fail);
   const played = playSample(controller, flags, say);
   if (flags.once) {
     const ended = await Promise.race([played, stopped.then(() => false)]);
@@ -86,11 +87,11 @@ async function run(flags: Flags): Promise<void> {
   process.exit(0);
 }
 
-try {
-  await run(program().parse().opts<Flags>());
-} catch (error) {
+function fail(error: unknown): never {
   const { code, message, action } = errorBody(error);
   say(`${code}: ${message}\n  ${action}`);
   if (!(error instanceof CodedError)) say(String((error as Error).stack));
   process.exit(1);
 }
+
+await run(program().parse().opts<Flags>()).catch(fail);

@@ -1,3 +1,4 @@
+import type { CodedError } from '@espalier/proto';
 import {
   DataSource,
   type DataSourceOptions,
@@ -17,6 +18,8 @@ export class DatabaseInfo {
 export interface OpenDatabase {
   readonly source: DataSource;
   readonly info: DatabaseInfo;
+  /** Resolves when the embedded database is gone and cannot come back in this process. A server may come back. */
+  readonly lost: Promise<CodedError>;
   close(): Promise<void>;
 }
 
@@ -51,7 +54,10 @@ export async function openDatabase(config: Config, schema: Schema): Promise<Open
       { cause: error },
     );
   }
-  return { source, info: new DatabaseInfo(embedded ? 'embedded' : 'postgresql'), close };
+  const lost = embedded
+    ? embedded.lost.then((reason) => DatabaseUnreachable({ kind: 'embedded', reason }))
+    : new Promise<CodedError>(() => undefined);
+  return { source, info: new DatabaseInfo(embedded ? 'embedded' : 'postgresql'), lost, close };
 }
 
 function sourceOptions(config: Config, embedded: EmbeddedDatabase | null, schema: Schema): DataSourceOptions {

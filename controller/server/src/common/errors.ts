@@ -55,10 +55,10 @@ export const DatabaseUnreachable = defineError<{ kind: string; reason: string }>
       ? 'Look at the log; if files of the data directory were changed by hand, restore them from a backup.'
       : 'Check DATABASE_URL, and that PostgreSQL runs and lets this user in.',
 );
-export const DatabaseBusy = defineError<{ waitedMs: number }>(
+export const DatabaseBusy = defineError<object>(
   'ESP_DATABASE_BUSY',
   503,
-  ({ waitedMs }) => `No database connection became free within ${waitedMs} ms (the pool is exhausted).`,
+  () => 'No database connection became free in time (the pool is exhausted).',
   () => 'Try again; if it stays so, look for a long transaction in the log, or use PostgreSQL with a larger pool.',
 );
 export const BrokerUnreachable = defineError<{ url: string; reason: string }>(
@@ -111,10 +111,10 @@ export const TooManyRequests = defineError<object>(
   () => 'Too many attempts from this address.',
   () => 'Wait a minute, then try again.',
 );
-export const BodyTooLarge = defineError<{ limitBytes: number }>(
+export const BodyTooLarge = defineError<object>(
   'ESP_BODY_TOO_LARGE',
   413,
-  ({ limitBytes }) => `The body of the request is larger than ${megabytes(limitBytes)}.`,
+  () => 'The body of the request is larger than this route takes.',
   () => 'Send a smaller one; large files go through the upload routes.',
 );
 export const NameTaken = defineError<{ what: string; name: string }>(

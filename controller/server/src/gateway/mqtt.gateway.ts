@@ -2,6 +2,7 @@ import { type DesiredState, errorBody, parseUpTopic, topics } from '@espalier/pr
 import { Injectable, Logger } from '@nestjs/common';
 import mqtt, { type MqttClient } from 'mqtt';
 import { Config } from '../common/config.js';
+import { BrokerUnreachable } from '../common/errors.js';
 import { RunningPorts } from '../common/running-ports.js';
 import { DesiredPublisher } from '../devices/desired-publisher.js';
 import { CertificateAuthority } from '../pki/authority.js';
@@ -48,7 +49,10 @@ export class MqttGateway extends DesiredPublisher {
       ...{ ca: this.authority.caPem, cert: certificatePem, key: keyPem, rejectUnauthorized: true },
     });
     this.#client = client;
-    client.on('error', (error) => this.#logger.warn(`broker ${this.url}: ${error.message}`));
+    client.on('error', (error) => {
+      const { code, message, action } = BrokerUnreachable({ url: this.url, reason: error.message });
+      this.#logger.warn(`${code}: ${message} ${action}`);
+    });
     client.on('message', (topic, payload) => void this.#receive(listener, topic, payload));
     client.on('connect', () => {
       const greet = async (): Promise<void> => {

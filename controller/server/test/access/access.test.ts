@@ -106,6 +106,15 @@ t.test('a request that is wrong names the field', async (t) => {
   const { status, body } = await admin.call('POST', '/enrolment-tokens', { minutes: 'soon' });
   t.equal(status, 400);
   t.match(body, { code: 'ESP_INPUT_INVALID', message: /minutes/ });
+  const long = await admin.call('POST', '/enrolment-tokens', { name: 'x'.repeat(200_000) });
+  t.equal(long.status, 413);
+  t.match(long.body, { code: 'ESP_BODY_TOO_LARGE' });
+  const broken = await admin.open('/enrolment-tokens', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"name":',
+  });
+  t.equal(broken.status, 400);
   t.match((await admin.call('GET', '/nothing-here')).body, { code: 'ESP_REQUEST_FAILED' });
   t.match((await admin.call('GET', '/devices?q=colour:red')).body, { code: 'ESP_FILTER_INVALID', message: /status:/ });
 });

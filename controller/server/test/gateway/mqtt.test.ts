@@ -5,7 +5,7 @@ import type { DeviceView, MeasurementView } from '@espalier/proto/api';
 import t from 'tap';
 import { makeAuthority } from '../../../../test/support/authority.ts';
 import { openController, scratchFolder, signInAsAdmin } from '../support/controller.ts';
-import { connectMqtt, devicesClient, enrolDevice, facts, openSession, poll, unary } from '../support/device.ts';
+import { connectMqtt, devicesClient, enrolDevice, facts, openSession, unary } from '../support/device.ts';
 
 const controller = await openController(scratchFolder(t));
 t.teardown(() => controller.close());

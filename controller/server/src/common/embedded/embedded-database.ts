@@ -7,7 +7,15 @@ type FromWorker = { ready: true } | { closed: true } | { failed: string };
 
 /** The embedded database's thread, and sockets into it. */
 export class EmbeddedDatabase {
-  private constructor(private readonly worker: Worker) {}
+  #closing = false;
+  readonly #lost = Promise.withResolvers<string>();
+
+  private constructor(private readonly worker: Worker) {
+    worker.on('error', (error: Error) => this.#lost.resolve(error.message));
+    worker.on('exit', (code) => {
+      if (!this.#closing) this.#lost.resolve(`its thread ended with ${code}`);
+    });
+  }
 
   /**
    * Opens (the first time: creates, some seconds) the database in a directory that this process holds the lock of.
@@ -39,12 +47,13 @@ export class EmbeddedDatabase {
     return new PGliteSocket(port1);
   };
 
-  /** Tells when the thread ends without being asked to: without it the controller can do nothing. */
-  onLost(listener: (reason: Error) => void): void {
-    this.worker.on('error', listener);
+  /** Resolves with the reason when the thread ends without being asked to: without it the controller can do nothing. */
+  get lost(): Promise<string> {
+    return this.#lost.promise;
   }
 
   async close(): Promise<void> {
+    this.#closing = true;
     const closed = new Promise<void>((resolve) => {
       this.worker.on('message', (message: FromWorker) => 'closed' in message && resolve());
       this.worker.once('exit', () => resolve());
