@@ -159,12 +159,6 @@ export const UpdateCanceled = defineError<{ why: string }>(
   ({ why }) => `The update was stopped: ${why}.`,
   () => 'Nothing to do: the model from before goes on serving.',
 );
-export const CancelTooLate = defineError<{ state: string }>(
-  'ESP_CANCEL_TOO_LATE',
-  409,
-  ({ state }) => `The update is already in ${state}: it switched, and is finished or rolled back by its own rules.`,
-  () => 'Wait for its end, then roll out the other version.',
-);
 export const RolledBack = defineError<{ cause: string; causeCode: string }>(
   'ESP_ROLLED_BACK',
   422,

@@ -6,7 +6,7 @@ import { Command } from 'commander';
 import { Agent } from './agent.js';
 import { makeLog, silent } from './common/log.js';
 import { makeNotifier } from './common/notify.js';
-import { DEFAULT_DATA_DIR, loadConfig } from './config.js';
+import { AgentConfig, DEFAULT_DATA_DIR, loadConfig } from './config.js';
 import { AlreadyEnrolled } from './errors.js';
 import { readFacts } from './hardware/facts.js';
 import { enrol, refreshAddresses } from './link/enrol.js';
@@ -55,12 +55,13 @@ async function runCommand(flags: Record<string, unknown>): Promise<void> {
 }
 
 async function serveCommand(file: string, flags: { name?: string; port: string; host: string }): Promise<void> {
-  const serving = new Serving(256, () => performance.now());
+  const { queueLimit, maxBodyBytes } = AgentConfig.parse({});
+  const serving = new Serving(queueLimit, () => performance.now());
   const served = await serving.swapToFile(path.resolve(file), flags.name ?? path.basename(file, '.onnx'));
   const parts = {
     serving,
     metrics: makeMetrics(serving, () => 0),
-    maxBodyBytes: 64 * 1024 * 1024,
+    maxBodyBytes,
     log: silent,
     now: () => performance.now(),
   };

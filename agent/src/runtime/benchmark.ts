@@ -5,7 +5,8 @@ import type { BenchmarkPlan, BenchmarkResult } from './protocol.js';
 
 const WARM_WINDOW = 20;
 const WARM_AGREEMENT = 1.05;
-const WINDOWS_TO_AGREE = 3;
+/** So many neighbouring windows count, if none is more than this factor off another. */
+export const WINDOWS_TO_AGREE = 3;
 const AGREEMENT = 1.1;
 
 export function quantile(values: readonly number[], share: number): number {
@@ -15,11 +16,18 @@ export function quantile(values: readonly number[], share: number): number {
 
 const spread = (values: readonly number[]): number => Math.max(...values) / Math.min(...values);
 
-/** True when the last three windows agree within 10% in p50 and in p95. */
-export const isSteady = (windows: readonly (readonly number[])[]): boolean => {
+/** How far a percentile moves between windows: the largest over the smallest. */
+export const spreadAt = (windows: readonly (readonly number[])[], share: number): number =>
+  spread(windows.map((window) => quantile(window, share)));
+
+/** True when there are three windows and a percentile of them agrees within 10%. */
+export const agree = (windows: readonly (readonly number[])[], share: number): boolean =>
+  windows.length === WINDOWS_TO_AGREE && spreadAt(windows, share) <= AGREEMENT;
+
+/** True when the last three windows agree in p50 and in p95. */
+const isSteady = (windows: readonly (readonly number[])[]): boolean => {
   const last = windows.slice(-WINDOWS_TO_AGREE);
-  if (last.length < WINDOWS_TO_AGREE) return false;
-  return [0.5, 0.95].every((share) => spread(last.map((window) => quantile(window, share))) <= AGREEMENT);
+  return agree(last, 0.5) && agree(last, 0.95);
 };
 
 /**

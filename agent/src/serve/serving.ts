@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { CodedError, type Manifest, SessionOptions, SignedManifest, type TensorSpec } from '@espalier/proto';
+import { CodedError, type Manifest, SessionOptions, SignedManifest } from '@espalier/proto';
 import { ModelNotLoaded, QueueFull } from '../errors.js';
 import { LatencyWindow } from '../measure/latency-window.js';
 import { ModelWorker } from '../runtime/model-worker.js';
@@ -73,8 +73,6 @@ export class Serving {
     if (this.#served?.name !== name) throw ModelNotLoaded({ model: name });
     return this.#served;
   }
-
-  inputsOf = (served: Served): readonly TensorSpec[] => served.worker.inputs;
 
   /** One inference, timed from its arrival. */
   async infer(served: Served, feeds: Tensors, arrivedMs = this.now()): Promise<Tensors> {

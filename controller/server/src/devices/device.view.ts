@@ -65,9 +65,8 @@ export class DeviceViews {
   }
 
   async timeline(id: string, since: Date): Promise<MeasurementView[]> {
-    await this.devices.get(id);
-    const variants = await this.#variants();
     const device = await this.devices.get(id);
+    const variants = await this.#variants();
     return (await this.windows.ofDevice(id, since, WINDOWS_MAX)).map((window) => {
       const variant = served(variants, window.digest, device.profile);
       const { digest, scenario, batch, n, p50Us, p95Us, p99Us, rssBytes, temperatureC } = window;

@@ -4,12 +4,12 @@ import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { AuditService } from '../access/audit.service.js';
 import { CurrentUser, type Principal, Public } from '../access/principal.js';
+import { addressesOf } from '../common/addresses.js';
 import { Config } from '../common/config.js';
 import { RunningPorts } from '../common/running-ports.js';
 import { CertificateAuthority } from '../pki/authority.js';
 import { DeviceService } from './device.service.js';
 import { DeviceViews } from './device.view.js';
-import { hostPart } from './enrolment.service.js';
 
 const Since = z.object({ since: z.iso.datetime().optional() });
 const DAY_MS = 86_400_000;
@@ -52,9 +52,7 @@ export class DevicesController {
   @Public()
   @Get('enrolment')
   enrolment(): EnrolmentInfo {
-    const host = hostPart(this.config.reachableHost);
-    const { grpc, enrol, mqtt } = this.ports;
-    const mqttUrl = this.config.mqttUrl ?? `mqtts://${host}:${mqtt}`;
-    return { caPem: this.authority.caPem, enrolUrl: `${host}:${enrol}`, grpcUrl: `${host}:${grpc}`, mqttUrl };
+    const { grpc: grpcUrl, enrol: enrolUrl, mqtt: mqttUrl } = addressesOf(this.config, this.ports);
+    return { caPem: this.authority.caPem, enrolUrl, grpcUrl, mqttUrl };
   }
 }

@@ -2,6 +2,7 @@ import { Facts, sha256Hex } from '@espalier/proto';
 import type { CreatedEnrolmentToken, EnrolmentToken } from '@espalier/proto/api';
 import { Injectable } from '@nestjs/common';
 import { ManifestSigner } from '../artifacts/signer.js';
+import { addressesOf } from '../common/addresses.js';
 import { Clock } from '../common/clock.js';
 import { Config } from '../common/config.js';
 import { DomainEvents } from '../common/domain-events.js';
@@ -50,7 +51,7 @@ export class EnrolmentService {
       ...{ id, name, secretHash: hashOf(secret), expiresAt, usedAt: null, usedBy: null, createdBy, createdAt },
     });
     const token = `${secret}.${this.authority.fingerprint}`;
-    const command = `espalier-agent enrol http://${hostPart(this.config.reachableHost)}:${this.ports.http} --token ${token}`;
+    const command = `espalier-agent enrol ${addressesOf(this.config, this.ports).web} --token ${token}`;
     return { id, token, command, expiresAt: expiresAt.toISOString() };
   }
 
@@ -103,9 +104,6 @@ export class EnrolmentService {
     return { caPem: this.authority.caPem, artifactKeys: this.signer.publicKeys() };
   }
 }
-
-/** An IPv6 address stands in brackets in a URL [RFC 3986, 3.2.2]. */
-export const hostPart = (host: string): string => (host.includes(':') ? `[${host}]` : host);
 
 /** Facts of a contract newer or older than ours must not keep a device out: it enrols without a profile. */
 function readFacts(json: Uint8Array): Facts | null {

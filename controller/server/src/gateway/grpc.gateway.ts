@@ -9,13 +9,14 @@ import {
 import * as grpc from '@grpc/grpc-js';
 import { Injectable, Logger } from '@nestjs/common';
 import { ArtifactStore } from '../artifacts/artifact-store.js';
+import { addressesOf, hostPart } from '../common/addresses.js';
 import { Config } from '../common/config.js';
 import { DeviceUnknown } from '../common/errors.js';
 import { listenError } from '../common/listening.js';
 import { RunningPorts } from '../common/running-ports.js';
 import { DesiredService } from '../devices/desired.service.js';
 import { DeviceService } from '../devices/device.service.js';
-import { EnrolmentService, hostPart } from '../devices/enrolment.service.js';
+import { EnrolmentService } from '../devices/enrolment.service.js';
 import { PresenceService } from '../devices/presence.service.js';
 import { CertificateAuthority } from '../pki/authority.js';
 import { IngestService } from './ingest.service.js';
@@ -115,12 +116,8 @@ export class GrpcGateway {
 
   async #enrol({ token, csrPem, facts }: { token: string; csrPem: string; facts: Uint8Array }) {
     const device = await this.enrolments.enrol(token, csrPem, facts);
-    const host = hostPart(this.config.reachableHost);
-    return {
-      ...device,
-      grpcUrl: `${host}:${this.ports.grpc}`,
-      mqttUrl: this.config.mqttUrl ?? `mqtts://${host}:${this.ports.mqtt}`,
-    };
+    const { grpc: grpcUrl, mqtt: mqttUrl } = addressesOf(this.config, this.ports);
+    return { ...device, grpcUrl, mqttUrl };
   }
 
   async #desiredState(call: AnyCall, { knownRevision }: { knownRevision: bigint }) {

@@ -4,6 +4,7 @@ import { CodedError, type ErrorBody, Preprocess } from '@espalier/proto';
 import type { SampleView } from '@espalier/proto/api';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { addressesOf } from '../common/addresses.js';
 import { Clock } from '../common/clock.js';
 import { Config } from '../common/config.js';
 import { SampleFailed, SampleRunning } from '../common/errors.js';
@@ -11,7 +12,7 @@ import { EventBus } from '../common/events.js';
 import { RunningPorts } from '../common/running-ports.js';
 import { DatasetService } from '../datasets/dataset.service.js';
 import { DeviceService } from '../devices/device.service.js';
-import { EnrolmentService, hostPart } from '../devices/enrolment.service.js';
+import { EnrolmentService } from '../devices/enrolment.service.js';
 import { MeasurementService } from '../devices/measurement.service.js';
 import { ModelService } from '../models/model.service.js';
 import { DecisionRepository } from '../reoptimize/decision.repository.js';
@@ -152,9 +153,7 @@ export class SampleService implements OnApplicationShutdown {
     );
     const served = await this.#step('serving', () => this.#serve(device.id));
     const story = (await this.decisions.page(modelId, 100, 0))[0].toReversed();
-    const rollout = end.rolloutId
-      ? (await this.rollouts.get(end.rolloutId)).state
-      : (await this.rollouts.get(this.#row.rolloutId!)).state;
+    const { state: rollout } = await this.rollouts.get(end.rolloutId ?? this.#row.rolloutId!);
     const result: Measured | null = promoted && variant ? { report: promoted.report!, p50Us: variant.p50Us } : null;
     return judge({ report: float.report!, p50Us: measured.p50Us }, result, {
       ...{ seconds: Math.round((this.clock.now().getTime() - startedMs) / 100) / 10, rollout, served },
@@ -163,7 +162,7 @@ export class SampleService implements OnApplicationShutdown {
   }
 
   get #url(): string {
-    return `http://${hostPart(this.config.reachableHost)}:${this.ports.http}`;
+    return addressesOf(this.config, this.ports).web;
   }
 
   async #data(): Promise<string> {

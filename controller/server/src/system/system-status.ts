@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { SystemView } from '@espalier/proto/api';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { addressesOf } from '../common/addresses.js';
 import { Clock } from '../common/clock.js';
 import { Config } from '../common/config.js';
 import { DatabaseInfo } from '../common/database.js';
@@ -48,7 +49,7 @@ export class SystemStatus {
       startedAt: this.#startedAt.toISOString(),
       database: { kind: this.info.kind, ok: database },
       broker: { kind: this.config.mqttUrl ? 'external' : 'embedded', ok: broker, url: this.mqtt.url },
-      grpcUrl: `${this.config.reachableHost}:${this.ports.grpc}`,
+      grpcUrl: addressesOf(this.config, this.ports).grpc,
       empty: (await this.devices.find('')).length === 0 && (await this.models.list()).length === 0,
     };
   }

@@ -1,10 +1,7 @@
 import type { DeviceView, Served } from '@espalier/proto/api';
-import { Button } from '@mantine/core';
-import { useState } from 'react';
-import { Link, useLocation, useParams } from 'wouter';
-import { useChange } from '../../api/mutations';
+import { Link, useParams } from 'wouter';
 import { useDevice } from '../../api/queries';
-import { Confirm } from '../../components/Confirm';
+import { DeleteButton } from '../../components/DeleteButton';
 import { CodedError } from '../../components/ErrorNote';
 import { Facts } from '../../components/Facts';
 import { shortDigest } from '../../components/format';
@@ -13,9 +10,7 @@ import { Loaded } from '../../components/Loaded';
 import { May } from '../../components/May';
 import { Page, Section } from '../../components/Page';
 import { Status, Tone } from '../../components/Status';
-import { doneToast } from '../../components/toasts';
 import { When } from '../../components/When';
-import { common } from '../../strings/common';
 import { devices as s } from '../../strings/devices';
 import { Executions } from './Executions';
 import { FactList } from './FactList';
@@ -100,35 +95,16 @@ function Identity({ device }: { readonly device: DeviceView }) {
 
 /** Cannot be undone from here: the device must be enrolled again. So it asks for the name. */
 function RemoveDevice({ device }: { readonly device: DeviceView }) {
-  const [asked, setAsked] = useState(false);
-  const [, go] = useLocation();
-  const remove = useChange({
-    touches: ['devices', 'fleet'],
-    quiet: true,
-    onDone: () => {
-      doneToast(s.removed(device.name));
-      go('/devices');
-    },
-  });
   return (
-    <>
-      <Button variant="default" onClick={() => setAsked(true)}>
-        {s.remove}
-      </Button>
-      {asked && (
-        <Confirm
-          title={s.remove}
-          verb={common.remove}
-          name={device.name}
-          busy={remove.isPending}
-          error={remove.error}
-          onClose={() => setAsked(false)}
-          onConfirm={() => remove.mutate({ method: 'DELETE', path: `/devices/${device.id}` })}
-        >
-          {s.removeLead(device.name)}
-        </Confirm>
-      )}
-    </>
+    <DeleteButton
+      label={s.remove}
+      name={device.name}
+      path={`/devices/${device.id}`}
+      list="devices"
+      done={s.removed(device.name)}
+    >
+      {s.removeLead(device.name)}
+    </DeleteButton>
   );
 }
 

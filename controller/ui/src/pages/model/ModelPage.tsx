@@ -1,14 +1,13 @@
 import type { ModelView } from '@espalier/proto/api';
-import { Button, Switch } from '@mantine/core';
-import { useState } from 'react';
-import { useLocation, useParams } from 'wouter';
+import { Switch } from '@mantine/core';
+import { useParams } from 'wouter';
 import { useChange } from '../../api/mutations';
 import { useModel } from '../../api/queries';
-import { Confirm } from '../../components/Confirm';
+import { DeleteButton } from '../../components/DeleteButton';
 import { Loaded } from '../../components/Loaded';
 import { May } from '../../components/May';
 import { Page, Section } from '../../components/Page';
-import { doneToast, undoToast } from '../../components/toasts';
+import { undoToast } from '../../components/toasts';
 import { common } from '../../strings/common';
 import { models as s } from '../../strings/models';
 import { BudgetForm } from './BudgetForm';
@@ -49,35 +48,16 @@ function AutoSwitch({ model }: { readonly model: ModelView }) {
 
 /** Cannot be undone, so it names what it hits and asks for the name. */
 function RemoveModel({ model }: { readonly model: ModelView }) {
-  const [asked, setAsked] = useState(false);
-  const [, go] = useLocation();
-  const remove = useChange({
-    touches: ['models', 'fleet'],
-    quiet: true,
-    onDone: () => {
-      doneToast(s.removed(model.name));
-      go('/models');
-    },
-  });
   return (
-    <>
-      <Button variant="default" onClick={() => setAsked(true)}>
-        {s.remove}
-      </Button>
-      {asked && (
-        <Confirm
-          title={s.remove}
-          verb={common.remove}
-          name={model.name}
-          busy={remove.isPending}
-          error={remove.error}
-          onClose={() => setAsked(false)}
-          onConfirm={() => remove.mutate({ method: 'DELETE', path: `/models/${model.id}` })}
-        >
-          {s.removeLead(common.deviceCount(model.devices))}
-        </Confirm>
-      )}
-    </>
+    <DeleteButton
+      label={s.remove}
+      name={model.name}
+      path={`/models/${model.id}`}
+      list="models"
+      done={s.removed(model.name)}
+    >
+      {s.removeLead(common.deviceCount(model.devices))}
+    </DeleteButton>
   );
 }
 

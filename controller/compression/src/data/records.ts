@@ -1,0 +1,35 @@
+import { DataUnreadable } from '../errors.js';
+import { type Content, classesOf, type Dataset } from './content.js';
+import { readData } from './file.js';
+import { type DataSpec, selectRecords } from './spec.js';
+
+export interface RecordFormat {
+  /** Bytes of a record after its label. */
+  readonly contentBytes: number;
+  readonly sampleShape: number[];
+  /** @param content the record's bytes after its label */
+  decode(content: Uint8Array): Content;
+}
+
+/** A file of records of one length, each a label byte and its content. @throws ESP_DATA_UNREADABLE */
+export async function openRecords(spec: DataSpec, format: RecordFormat): Promise<Dataset> {
+  const length = 1 + format.contentBytes;
+  const bytes = await readData(spec, spec.target);
+  if (bytes.length % length !== 0) {
+    throw DataUnreadable({ spec: spec.text, file: spec.target, why: `it is not made of records of ${length} bytes` });
+  }
+  const records = selectRecords(spec, bytes.length / length);
+  const labels = Int32Array.from(records, (record) => bytes[record * length]!);
+  return {
+    spec: spec.text,
+    n: records.length,
+    labelled: true,
+    classes: classesOf(labels),
+    sampleShape: format.sampleShape,
+    labels,
+    async read(at) {
+      const start = records[at]! * length;
+      return format.decode(bytes.subarray(start + 1, start + length));
+    },
+  };
+}
