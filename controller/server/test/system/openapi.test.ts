@@ -24,6 +24,9 @@ const documented = new Map(
   ),
 );
 
+/** `/rollouts/${rollout.id}` as the document names it: `/api/v1/rollouts/{}`. */
+const filled = (route: string): string => `/api/v1${route.replace(/\$\{[^}]+\}/g, '{}')}`;
+
 /** `POST /api/v1/rollouts/{}/pause` for each change in the web app's source, wherever its parts are filled in. */
 function changesOfTheWebApp(): string[] {
   const files = execFileSync('git', ['ls-files', 'controller/ui/src/**.ts', 'controller/ui/src/**.tsx'], {
@@ -34,7 +37,9 @@ function changesOfTheWebApp(): string[] {
   for (const file of files.split('\n').filter(Boolean)) {
     const text = readFileSync(path.join(root, file), 'utf8');
     for (const [, method, , route] of text.matchAll(/method: '([A-Z]+)',\s*path: (['`])(.*?)\2/gs))
-      found.add(`${method} /api/v1${route!.replace(/\$\{[^}]+\}/g, '{}')}`);
+      found.add(`${method} ${filled(route!)}`);
+    for (const [, , route] of text.matchAll(/<DeleteButton.*?\spath=\{([`'])(.*?)\1\}/gs))
+      found.add(`DELETE ${filled(route!)}`);
   }
   return [...found].sort();
 }
