@@ -1,14 +1,14 @@
 /** The agent of an enrolled device: everything put together, started and stopped. */
 import path from 'node:path';
 import { type CodedError, canonicalDigest, DesiredState, type Facts } from '@espalier/proto';
-import { sleep } from './common/backoff.js';
+import { type BackoffLimits, fullJitterMs, nextAttempt, sleep } from './common/backoff.js';
 import { FlooredClock } from './common/clock.js';
-import { isMissing, readIfThere, writeDurably } from './common/files.js';
+import { readIfThere, writeDurably } from './common/files.js';
+import { parseJson } from './common/json.js';
 import { lockDataDir } from './common/lock.js';
 import type { Log } from './common/log.js';
 import type { Notifier } from './common/notify.js';
 import type { AgentConfig } from './config.js';
-import { Degraded } from './errors.js';
 import { readFacts } from './hardware/facts.js';
 import { type Identity, loadIdentity, saveIdentity, wantsRenewal } from './link/identity.js';
 import { Outbox } from './link/outbox.js';
@@ -20,9 +20,14 @@ import { makeMetrics } from './serve/metrics.js';
 import { Serving } from './serve/serving.js';
 import { Store } from './store/store.js';
 import { Journal } from './update/journal.js';
+import { isOnTrial, resume } from './update/resume.js';
+import { parseUpdateWindow } from './update/update-window.js';
 import { Updater } from './update/updater.js';
 
 const RENEWAL_CHECK_MS = 3_600_000;
+const REVIVAL: BackoffLimits = { baseMs: 250, capMs: 60_000 };
+/** A model that served for so long was revived for good. */
+const REVIVED_MS = 60_000;
 
 export class Agent {
   readonly #unlock: () => void;
@@ -40,6 +45,7 @@ export class Agent {
   #revision = -1;
   #endpoint: string | null = null;
   #measureNow: () => void = () => undefined;
+  #revivals = { attempt: 0, atMs: Number.NEGATIVE_INFINITY };
 
   constructor(
     private readonly config: AgentConfig,
@@ -53,7 +59,7 @@ export class Agent {
     this.#rpc = new Rpc(this.#identity);
     this.#facts = readFacts();
     this.#clock = new FlooredClock(path.join(dataDir, 'clock'), Date.now);
-    this.#outbox = new Outbox(path.join(dataDir, 'outbox'));
+    this.#outbox = new Outbox(path.join(dataDir, 'outbox'), log);
     this.#store = new Store(path.join(dataDir, 'store'));
     this.#journal = new Journal(path.join(dataDir, 'journal'), this.#clock.now);
     this.#serving = new Serving(config.queueLimit, () => performance.now());
@@ -86,8 +92,13 @@ export class Agent {
     );
     this.#endpoint = `http://${this.config.host}:${port}`;
     this.log.info({ endpoint: this.#endpoint, deviceId: this.#identity.deviceId }, 'serving');
-    await this.#resume();
     this.#reportFacts();
+    this.#serving.onChanged = () => {
+      this.#reportServing(null);
+      this.#measureNow();
+    };
+    this.#serving.onLost = (cause) => void this.#revive(cause, signal);
+    await this.#resume();
     this.notifier.ready(`serving on ${this.#endpoint}`);
     const unwatch = this.notifier.watch(() => this.#isWell());
     await Promise.all([
@@ -116,29 +127,28 @@ export class Agent {
       rpc: () => this.#rpc,
       artifactKeys: () => this.#identity.artifactKeys,
       report: (message) => this.#outbox.add('execution', message),
-      onServing: (error) => {
-        this.#reportServing(error);
-        this.#measureNow();
-      },
+      window: config.updateWindow === undefined ? null : parseUpdateWindow(config.updateWindow),
+      onDegraded: (error) => this.#reportServing(error),
       onEntered: (state) => {
         if (config.fault === `kill:${state}`) process.kill(process.pid, 'SIGKILL');
       },
     };
   }
 
-  /** What was served before the start is served again, unless it cannot be; then the one before it. */
+  /** Serves what was served before; a device that cannot says so and goes on listening for something better. */
   async #resume(): Promise<void> {
-    for (const link of ['current', 'previous'] as const) {
-      const digest = this.#store.read(link);
-      if (!digest) continue;
-      try {
-        await this.#serving.swapToSlot(this.#store.slot(digest));
-        return;
-      } catch (error) {
-        this.log.error({ link, digest, error: (error as Error).message }, 'a stored model does not load');
-        if (!isMissing(error)) this.#reportServing(Degraded({ cause: (error as Error).message }));
-      }
-    }
+    if (isOnTrial(this.#journal.state.execution)) return;
+    await resume(this.#store, this.#serving, this.log).catch((error: CodedError) => this.#reportServing(error));
+  }
+
+  /** Opens a model again whose thread ended; the slower, the more often it does. */
+  async #revive(cause: CodedError, signal: AbortSignal): Promise<void> {
+    this.log.error({ error: cause.message }, 'the model is opened again');
+    this.#reportServing(cause);
+    const { attempt, atMs } = this.#revivals;
+    this.#revivals = { attempt: nextAttempt(attempt, performance.now() - atMs, REVIVED_MS), atMs: performance.now() };
+    await sleep(fullJitterMs(this.#revivals.attempt, REVIVAL, Math.random), signal).catch(() => undefined);
+    if (!signal.aborted && !this.#serving.healthy) await this.#resume();
   }
 
   #receive(document: Uint8Array): void {
@@ -198,9 +208,9 @@ export class Agent {
   }
 
   async #renewNow(): Promise<void> {
-    const renewed = await this.#rpc.renew();
-    this.#identity = { ...this.#identity, ...renewed };
-    saveIdentity(this.config.dataDir, this.#identity);
+    const identity = { ...this.#identity, ...(await this.#rpc.renew()) };
+    saveIdentity(this.config.dataDir, identity);
+    this.#identity = identity;
     this.#rpc.close();
     this.#rpc = new Rpc(this.#identity);
     this.log.info('the certificate was renewed');
@@ -233,14 +243,5 @@ export class Agent {
   async #isWell(): Promise<boolean> {
     await this.#serving.served?.worker.ping();
     return true;
-  }
-}
-
-/** A document as JSON, or null for what is none: an empty one takes a retained message away [MQTT 3.1.1, 3.3.1.3]. */
-function parseJson(document: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(document).toString('utf8'));
-  } catch {
-    return null;
   }
 }

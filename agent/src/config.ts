@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { readIfThere } from './common/files.js';
 import { ConfigInvalid } from './errors.js';
+import { parseUpdateWindow } from './update/update-window.js';
 
 export const DEFAULT_DATA_DIR = '/var/lib/espalier';
 export const CONFIG_FILE = '/etc/espalier/agent.yaml';
@@ -16,6 +17,11 @@ export const AgentConfig = z.strictObject({
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   /** Seconds between two measurements of the serving model. */
   measureIntervalS: z.coerce.number().positive().default(60),
+  /** Local time of day in which this device may switch to a new model, as 22:00-06:00; always, when it is not set. */
+  updateWindow: z
+    .string()
+    .refine((text) => parseUpdateWindow(text) !== null, 'write it as 22:00-06:00')
+    .optional(),
   /** Seconds a new model is watched before the update is committed. */
   healthWindowS: z.coerce.number().positive().default(3),
   /** Seconds a self-test may take. */

@@ -171,6 +171,12 @@ export const Degraded = defineError<Cause>(
   ({ cause }) => `Neither the new model nor the one from before serves: ${cause}.`,
   () => 'Roll out a model that is known to work on this profile.',
 );
+export const JournalStuck = defineError<{ file: string; cause: string }>(
+  'ESP_JOURNAL_STUCK',
+  507,
+  ({ file, cause }) => `The disk does not take a record into ${file}: ${cause}.`,
+  () => 'Make room there. The model goes on serving, and the update goes on by itself once records can be written.',
+);
 export const UpdateFault = defineError<{ state: string; cause: string }>(
   'ESP_UPDATE_FAULT',
   500,

@@ -26,7 +26,7 @@ export const DesiredState = z.object({
   revision: z.int().nonnegative(),
   profile: z.object({ id: z.string(), matched: z.array(z.string()) }).nullable(),
   target: Target.nullable(),
-  /** Executions that must end: before SWITCH they stop and report CANCELED, after it they report why not. */
+  /** Executions that must end: before SWITCH they stop and report CANCELED; after it they come to their own end. */
   cancel: z.array(z.string()),
   issuedAt: z.iso.datetime(),
 });

@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { DecisionView, Page, RolloutRow } from '@espalier/proto/api';
 import t from 'tap';
+import { signInByLink } from '../support/admin.ts';
 import { freePorts } from '../support/journey.ts';
 import { start, until } from '../support/process.ts';
 
@@ -12,20 +13,6 @@ const MAIN = 'controller/server/dist/main.js';
 const scratch = mkdtempSync(path.join(os.tmpdir(), 'espalier-kill-'));
 t.teardown(() => rmSync(scratch, { recursive: true, force: true }));
 const env = { ...freePorts, ESPALIER_LOG_LEVEL: 'info' };
-
-/** Reads the API as the admin of the one-time link. */
-async function signIn(link: URL): Promise<<T>(route: string) => Promise<T>> {
-  const response = await fetch(new URL('/api/v1/session', link), {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ link: link.searchParams.get('link') }),
-  });
-  const cookie = response.headers.get('set-cookie')?.split(';')[0] ?? '';
-  return async <T>(route: string) => {
-    const answer = await fetch(new URL(`/api/v1/${route}`, link), { headers: { cookie } });
-    return (await answer.json()) as T;
-  };
-}
 
 t.test('kill -9 during the rollout that the closed loop began', async (t) => {
   const dataDir = path.join(scratch, 'data');
@@ -36,11 +23,11 @@ t.test('kill -9 during the rollout that the closed loop began', async (t) => {
 
   const second = start(MAIN, ['--data-dir', dataDir], env);
   t.teardown(() => second.stop());
-  const read = await signIn(new URL((await second.waitFor(/http:\S+link=\S+/))[0]));
+  const call = await signInByLink(new URL((await second.waitFor(/http:\S+link=\S+/))[0]));
   const story = await until(
     'the loop judges its rollout',
     async () => {
-      const { items } = await read<Page<DecisionView>>('decisions');
+      const { items } = await call<Page<DecisionView>>('GET', '/decisions');
       return items.some(({ action }) => action === 'promoted' || action === 'rolled-back') ? items : null;
     },
     90_000,
@@ -55,7 +42,7 @@ t.test('kill -9 during the rollout that the closed loop began', async (t) => {
     'nothing was decided twice',
   );
   t.equal(story.length, 3);
-  const { items: rollouts } = await read<Page<RolloutRow>>('rollouts');
+  const { items: rollouts } = await call<Page<RolloutRow>>('GET', '/rollouts');
   t.equal(rollouts.length, 2, 'float and int8: no rollout was made again');
   t.ok(
     rollouts.every(({ state, total }) => total === 1 && ['FINISHED', 'ROLLING_BACK', 'ROLLED_BACK'].includes(state)),

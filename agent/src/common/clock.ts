@@ -25,6 +25,10 @@ export class FlooredClock {
   learn(knownMs = this.clock()): void {
     if (!Number.isFinite(knownMs) || knownMs < this.floorMs + STEP_MS) return;
     this.floorMs = knownMs;
-    writeDurably(this.file, String(Math.floor(knownMs)));
+    try {
+      writeDurably(this.file, String(Math.floor(knownMs)));
+    } catch {
+      // A full disk: the floor holds until the next start.
+    }
   }
 }

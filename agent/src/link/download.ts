@@ -14,7 +14,8 @@ const GIVE_UP_MS = 15 * 60_000;
 const BACKOFF: BackoffLimits = { baseMs: 500, capMs: 30_000 };
 
 export interface DownloadRequest {
-  readonly rpc: Rpc;
+  /** Asked for each stream: a renewed certificate brings another client. */
+  readonly rpc: () => Rpc;
   readonly sha256: string;
   /** Length that the manifest promises; one byte more ends the download. */
   readonly bytes: number;
@@ -50,6 +51,7 @@ export async function download(request: DownloadRequest): Promise<void> {
     if ((sizeOf(file) ?? 0) > from) {
       lastProgressMs = performance.now();
       tries = 0;
+      gone = 0;
     }
     await sleep(fullJitterMs(tries, BACKOFF, request.random), signal);
   }
@@ -57,7 +59,7 @@ export async function download(request: DownloadRequest): Promise<void> {
 
 /** One stream from an offset to its end or its break. */
 async function stream({ rpc, sha256, bytes, file, signal }: DownloadRequest, from: number): Promise<void> {
-  const call = rpc.fetch(sha256, from);
+  const call = rpc().fetch(sha256, from);
   const cancel = (): void => call.cancel();
   signal.addEventListener('abort', cancel, { once: true });
   let stalled = setTimeout(cancel, STALL_MS);

@@ -4,6 +4,8 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { UpKind, UpMessage } from '@espalier/proto';
 import { writeDurably } from '../common/files.js';
+import { parseJson } from '../common/json.js';
+import type { Log } from '../common/log.js';
 
 const LIMIT = 5000;
 
@@ -20,15 +22,20 @@ export class Outbox {
   /** Called for each new message. */
   onAdded: (entry: OutboxEntry) => void = () => undefined;
 
-  constructor(private readonly folder: string) {
+  constructor(
+    private readonly folder: string,
+    private readonly log: Log,
+  ) {
     mkdirSync(folder, { recursive: true });
     for (const name of readdirSync(folder)
       .filter((file) => file.endsWith('.json'))
       .sort()) {
-      const text = readFileSync(path.join(folder, name), 'utf8');
-      const { id, kind } = JSON.parse(text) as UpMessage;
-      this.#entries.set(id, { id, kind, text, file: name });
       this.#next = Number(name.split('-')[0]) + 1;
+      const bytes = readFileSync(path.join(folder, name));
+      const message = parseJson(bytes) as UpMessage | null;
+      if (message)
+        this.#entries.set(message.id, { id: message.id, kind: message.kind, text: bytes.toString('utf8'), file: name });
+      else log.warn({ file: name }, 'a stored report is not readable');
     }
   }
 
@@ -36,7 +43,12 @@ export class Outbox {
     const id = randomUUID();
     const text = JSON.stringify({ version: 1, id, kind, body });
     const file = `${String(this.#next++).padStart(12, '0')}-${id}.json`;
-    writeDurably(path.join(this.folder, file), text, 0o600);
+    try {
+      writeDurably(path.join(this.folder, file), text, 0o600);
+    } catch (error) {
+      // Better sent from memory, and lost only with a restart, than never.
+      this.log.warn({ kind, error: (error as Error).message }, 'a report is kept in memory only');
+    }
     this.#entries.set(id, { id, kind, text, file });
     this.#bound();
     this.onAdded({ id, kind, text });

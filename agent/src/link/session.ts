@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { AckMessage, topics } from '@espalier/proto';
 import mqtt, { type MqttClient } from 'mqtt';
 import { type BackoffLimits, fullJitterMs, nextAttempt, sleep } from '../common/backoff.js';
+import { parseJson } from '../common/json.js';
 import type { Log } from '../common/log.js';
 import { AGENT_VERSION } from '../version.js';
 import type { Identity } from './identity.js';
@@ -12,6 +13,8 @@ const BACKOFF: BackoffLimits = { baseMs: 1000, capMs: 60_000 };
 /** A session that lasted this long was a good one: the next failure starts the backoff anew. */
 const STEADY_MS = 30_000;
 const CONNECT_MS = 15_000;
+/** A report without an acknowledgement for so long is sent again: the broker had it, the controller may not. */
+const RESEND_MS = 60_000;
 
 export interface SessionParts {
   readonly identity: () => Identity;
@@ -63,6 +66,7 @@ export class Session {
       client.once('close', resolve);
       client.on('error', reject);
     });
+    const resend = this.#resendEvery(RESEND_MS);
     const stop = (): void => void client.end(false);
     signal.addEventListener('abort', stop, { once: true });
     client.on(
@@ -77,6 +81,7 @@ export class Session {
       await ended;
     } finally {
       signal.removeEventListener('abort', stop);
+      clearInterval(resend);
       this.#client = null;
       client.end(true);
     }
@@ -88,6 +93,16 @@ export class Session {
     this.parts.log.info({ deviceId }, 'connected to the controller');
     this.parts.onConnected();
     for (const entry of this.parts.outbox.pending()) this.#send(entry);
+  }
+
+  #resendEvery(periodMs: number): NodeJS.Timeout {
+    let before = new Set<string>();
+    const timer = setInterval(() => {
+      const pending = this.parts.outbox.pending();
+      for (const entry of pending) if (before.has(entry.id)) this.#send(entry);
+      before = new Set(pending.map(({ id }) => id));
+    }, periodMs);
+    return timer.unref();
   }
 
   /** Presence is not kept in the outbox: an old one would say something false. */
@@ -111,7 +126,7 @@ export class Session {
   #receive(deviceId: string, topic: string, payload: Uint8Array): void {
     if (topic === topics.desired(deviceId)) this.parts.onDesired(payload);
     if (topic !== topics.ack(deviceId)) return;
-    const ack = AckMessage.safeParse(JSON.parse(Buffer.from(payload).toString('utf8')));
+    const ack = AckMessage.safeParse(parseJson(payload));
     if (ack.success) this.parts.outbox.acknowledge(ack.data.ids);
   }
 }

@@ -1,8 +1,6 @@
 /** Measures what is served: after each switch, then at every interval, and the live requests of the interval. */
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
-import { canonicalDigest, GoldenFile, type MeasurementMessage } from '@espalier/proto';
-import { feedsOf } from '../runtime/golden.js';
+import { canonicalDigest, type MeasurementMessage } from '@espalier/proto';
+import { readGolden, tensorsOf } from '../runtime/golden.js';
 import type { Tensors } from '../runtime/protocol.js';
 import { onnxRuntimeVersion } from '../runtime/version.js';
 import type { Served, Serving } from '../serve/serving.js';
@@ -22,6 +20,9 @@ export interface MeasurerParts {
 }
 
 export class Measurer {
+  /** Failures that earlier windows have told of. */
+  #told = 0;
+
   constructor(private readonly parts: MeasurerParts) {}
 
   /** A single-stream benchmark on the golden inputs; null when nothing of the controller's is served. */
@@ -55,9 +56,9 @@ export class Measurer {
     const window = serving.live;
     if (!served?.digest || window.n === 0) return null;
     serving.live = new LatencyWindow();
-    const message = { ...this.#message(served, served.digest, window, sinceMs), errors: serving.failures };
-    serving.failures = 0;
-    return message;
+    const errors = serving.failures - this.#told;
+    this.#told += errors;
+    return { ...this.#message(served, served.digest, window, sinceMs), errors };
   }
 
   /** Measures now and reports. */
@@ -90,9 +91,7 @@ export class Measurer {
 
   /** Sample 0 of the first golden case: batch 1, real data where the controller had some. */
   #goldenFeeds(served: Served, digest: string): Tensors {
-    const { golden } = served.manifest!;
-    const file = GoldenFile.parse(JSON.parse(readFileSync(path.join(this.parts.slotOf(digest), golden.path), 'utf8')));
-    const types = new Map(served.worker.inputs.map(({ name, type }) => [name, type]));
-    return feedsOf(file.cases[0]!.inputs, types);
+    const [first] = readGolden(this.parts.slotOf(digest), served.manifest!);
+    return tensorsOf(first!.inputs, served.worker.inputs);
   }
 }

@@ -1,5 +1,7 @@
 /** Golden inputs against what a session answers: the proof that this device computes what the controller saw. */
-import type { GoldenFile } from '@espalier/proto';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { GoldenFile, type Manifest, type TensorSpec } from '@espalier/proto';
 import type { TensorData, Tensors, TensorValue } from './protocol.js';
 
 const ARRAYS: Readonly<Record<string, new (buffer: ArrayBuffer) => TensorData>> = {
@@ -24,15 +26,39 @@ export function decodeValues(type: string, bytes: Uint8Array): TensorData {
   return new array(new Uint8Array(bytes).buffer);
 }
 
-type Stored = GoldenFile['cases'][number]['inputs'];
+export type GoldenCase = GoldenFile['cases'][number];
 
-export const feedsOf = (stored: Stored, types: ReadonlyMap<string, string>): Tensors =>
-  Object.fromEntries(
+/** The golden cases of a slot on disk. */
+export const readGolden = (slot: string, { golden }: Manifest): GoldenCase[] =>
+  GoldenFile.parse(JSON.parse(readFileSync(path.join(slot, golden.path), 'utf8'))).cases;
+
+/** Stored tensors as a model takes or gives them. */
+export function tensorsOf(stored: GoldenCase['inputs'], specs: readonly TensorSpec[]): Tensors {
+  const types = new Map(specs.map(({ name, type }) => [name, type]));
+  return Object.fromEntries(
     Object.entries(stored).map(([name, { shape, base64 }]): [string, TensorValue] => {
       const type = types.get(name) ?? 'float32';
       return [name, { type, shape, data: decodeValues(type, Buffer.from(base64, 'base64')) }];
     }),
   );
+}
+
+/** What answers golden cases: a session in the self-test, the worker that serves in the health window. */
+export interface Answering {
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  run(feeds: Tensors): Promise<Tensors>;
+}
+
+/** Runs one case; what is wrong with the answer, in words, or null. */
+export async function checkCase(
+  model: Answering,
+  { inputs, outputs }: GoldenCase,
+  { golden }: Manifest,
+): Promise<string | null> {
+  const found = await model.run(tensorsOf(inputs, model.inputs));
+  return compareGolden(tensorsOf(outputs, model.outputs), found, golden.tolerance);
+}
 
 /** The largest absolute difference of two tensors; infinite when their lengths differ or a value is not a number. */
 export function largestDifference(a: TensorData, b: TensorData): number {

@@ -1,6 +1,6 @@
 /** The main thread's side of a worker: one loaded model, first in first out, with a bound on what waits. */
 import { Worker } from 'node:worker_threads';
-import type { SessionOptions, TensorSpec } from '@espalier/proto';
+import type { CodedError, SessionOptions, TensorSpec } from '@espalier/proto';
 import { InferenceFailed, ModelLoadFailed, QueueFull, WorkerGone } from '../errors.js';
 import type { BenchmarkPlan, BenchmarkResult, Numbered, Reply, Request, Tensors } from './protocol.js';
 
@@ -11,7 +11,9 @@ export class ModelWorker {
   readonly outputs: TensorSpec[] = [];
   #waiting = new Map<number, Waiting>();
   #nextId = 1;
-  #gone: Error | null = null;
+  #gone: CodedError | null = null;
+  /** Called once, when the thread has ended. */
+  onGone: (cause: CodedError) => void = () => undefined;
 
   private constructor(
     private readonly worker: Worker,
@@ -83,9 +85,11 @@ export class ModelWorker {
     });
   }
 
-  #end(error: Error): void {
-    this.#gone ??= error;
-    for (const { reject } of this.#waiting.values()) reject(this.#gone);
+  #end(error: CodedError): void {
+    if (this.#gone) return;
+    this.#gone = error;
+    for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
+    this.onGone(error);
   }
 }

@@ -24,10 +24,12 @@ interface Answer {
   readonly headers?: Record<string, string>;
 }
 
+/** @throws ESP_BODY_TOO_LARGE, with the request left open: who still sends must be able to read the answer */
 async function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
+  if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw BodyTooLarge({ limitBytes });
   let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     if (bytes > limitBytes) throw BodyTooLarge({ limitBytes });
     chunks.push(chunk);
@@ -121,8 +123,11 @@ export async function listen(parts: HttpParts, host: string, port: number): Prom
       (error: unknown) => {
         const status = error instanceof CodedError ? error.status : 500;
         if (status === 500) parts.log.error({ error: (error as Error).stack, path: request.url }, 'a request failed');
+        // What is left of a body that was refused is thrown away, and the connection with it.
+        if (!request.complete) request.resume();
+        const headers: Record<string, string> = request.complete ? {} : { connection: 'close' };
         // `error` is the protocol's field; the rest is ours.
-        send(response, { status, json: { error: (error as Error).message, ...errorBody(error) } });
+        send(response, { status, json: { error: (error as Error).message, ...errorBody(error) }, headers });
       },
     );
   });

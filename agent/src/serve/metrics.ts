@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Serving } from './serving.js';
 
 export interface AgentMetrics {
@@ -19,7 +19,19 @@ export function makeMetrics(serving: Serving, outboxLength: () => number): Agent
       },
     });
   };
-  gauge('espalier_requests_total', 'Inference requests since start', () => serving.requests);
+  const counter = (name: string, help: string, read: () => number): void => {
+    new Counter({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  };
+  counter('espalier_requests_total', 'Inference requests since start', () => serving.requests);
+  counter('espalier_request_failures_total', 'Inference requests that the model failed', () => serving.failures);
   gauge('espalier_healthy', '1 while a model is served', () => Number(serving.healthy));
   gauge('espalier_queue_length', 'Requests that wait for the model', () => serving.served?.worker.queued ?? 0);
   gauge('espalier_outbox_length', 'Reports that the controller has not acknowledged', outboxLength);

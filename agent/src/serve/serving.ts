@@ -22,8 +22,13 @@ export class Serving {
   #served: Served | null = null;
   /** Latency of live requests since the last window was taken. */
   live = new LatencyWindow();
+  /** Since the start, both. */
   failures = 0;
   requests = 0;
+  /** Called when another model serves, or none any more. */
+  onChanged: () => void = () => undefined;
+  /** Called when the thread of the model that serves has ended by itself. */
+  onLost: (cause: CodedError) => void = () => undefined;
 
   constructor(
     private readonly queueLimit: number,
@@ -64,6 +69,8 @@ export class Serving {
     const before = this.#served;
     this.#served = next;
     this.live = new LatencyWindow();
+    next.worker.onGone = (cause) => this.#served === next && this.onLost(cause);
+    this.onChanged();
     await before?.worker.close();
     return next;
   }
@@ -97,10 +104,12 @@ export class Serving {
   async unload(): Promise<void> {
     const before = this.#served;
     this.#served = null;
+    this.onChanged();
     await before?.worker.close();
   }
 
   async close(): Promise<void> {
+    this.onLost = () => undefined;
     await this.#served?.worker.close();
   }
 }

@@ -1,14 +1,15 @@
 /** What each state of an update does. An executor may run again after a kill, so each begins from what is on the disk. */
 import { linkSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import type { SignedManifest, UpdateStep } from '@espalier/proto';
+import { CodedError, type SignedManifest, type UpdateStep } from '@espalier/proto';
 import { sleep } from '../common/backoff.js';
 import { syncFolder, writeDurably } from '../common/files.js';
-import { DigestMismatch, DiskFull, HealthFailed, LengthMismatch } from '../errors.js';
+import { DigestMismatch, DiskFull, HealthFailed, LengthMismatch, QueueFull, WorkerGone } from '../errors.js';
 import { download } from '../link/download.js';
 import type { Rpc } from '../link/rpc.js';
+import { checkCase, type GoldenCase, readGolden } from '../runtime/golden.js';
 import { runSelfTest } from '../runtime/self-test.js';
-import type { Serving } from '../serve/serving.js';
+import type { Served, Serving } from '../serve/serving.js';
 import { hashFile, type Store, sizeOf } from '../store/store.js';
 import type { Journal } from './journal.js';
 import { checkManifest, parseManifest, releaseKey } from './manifest-check.js';
@@ -30,10 +31,19 @@ export interface UpdateParts {
 type Executor = (parts: UpdateParts, execution: Execution, signal: AbortSignal) => Promise<void>;
 
 const HEALTH_PROBE_MS = 250;
+/** A model that answers later than this is not one to serve with. */
+const HEALTH_ANSWER_MS = 30_000;
 const MANIFEST_BYTES = 1024 * 1024;
 
 async function fetchBlob(parts: UpdateParts, sha256: string, bytes: number, signal: AbortSignal): Promise<void> {
-  await download({ rpc: parts.rpc(), sha256, bytes, file: parts.store.part(sha256), signal, random: parts.random });
+  const file = parts.store.part(sha256);
+  try {
+    await download({ rpc: parts.rpc, sha256, bytes, file, signal, random: parts.random });
+  } catch (error) {
+    // A disk that this part has filled has no room for the record of the failure.
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') rmSync(file, { force: true });
+    throw error;
+  }
 }
 
 /** Length, then digest; a part that fails is thrown away unread. */
@@ -106,6 +116,7 @@ const selfTest: Executor = async (parts, execution, signal) => {
 
 /** The intent is journaled once: after a kill the links may have moved already, and the way back must not be lost. */
 const switchOver: Executor = async ({ store, journal, serving }, { target, before }) => {
+  journal.append({ type: 'attempt', state: 'SWITCH' });
   const from = before ? before.current : store.read('current');
   if (!before) journal.append({ type: 'intent', from, fromPrevious: store.read('previous') });
   if (from && from !== target.digest) store.point('previous', from);
@@ -113,12 +124,34 @@ const switchOver: Executor = async ({ store, journal, serving }, { target, befor
   await serving.swapToSlot(store.slot(target.digest));
 };
 
+/** A golden case through the worker that serves: the answer must be right, and come. */
+async function probe(served: Served, golden: GoldenCase, signal: AbortSignal): Promise<void> {
+  const limit = new AbortController();
+  const late = sleep(HEALTH_ANSWER_MS, AbortSignal.any([signal, limit.signal])).then(() => {
+    throw HealthFailed({ cause: `no answer to a golden case within ${HEALTH_ANSWER_MS / 1000} s` });
+  });
+  try {
+    const cause = await Promise.race([checkCase(served.worker, golden, served.manifest!), late]);
+    if (cause) throw HealthFailed({ cause });
+  } catch (error) {
+    // Busy is not ill: the requests that fill the queue are counted themselves.
+    if (error instanceof CodedError && error.code === QueueFull.code) return;
+    throw error instanceof CodedError && error.code === WorkerGone.code
+      ? HealthFailed({ cause: error.message })
+      : error;
+  } finally {
+    limit.abort();
+    late.catch(() => undefined);
+  }
+}
+
 const health: Executor = async ({ store, journal, serving, healthWindowMs, now }, { target }, signal) => {
   journal.append({ type: 'attempt', state: 'HEALTH' });
   if (serving.served?.digest !== target.digest) await serving.swapToSlot(store.slot(target.digest));
+  const [golden] = readGolden(store.slot(target.digest), serving.served!.manifest!);
   const failuresBefore = serving.failures;
   for (const untilMs = now() + healthWindowMs; now() < untilMs; ) {
-    await serving.served!.worker.ping();
+    await probe(serving.served!, golden!, signal);
     if (serving.failures > failuresBefore)
       throw HealthFailed({ cause: `${serving.failures - failuresBefore} requests failed in the window` });
     await sleep(HEALTH_PROBE_MS, signal);

@@ -1,6 +1,7 @@
 /** The journal: what an update did and was about to do. After a kill -9 or a power cut it is the truth. */
-import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { isMissing, writeDurably } from '../common/files.js';
+import { JournalStuck } from '../errors.js';
 import type { Execution, JournalRecord, JournalState, Outcome } from './update.types.js';
 
 const REMEMBERED = 200;
@@ -33,7 +34,7 @@ const begin = ({ target, profile }: Extract<JournalRecord, { type: 'begin' }>): 
   state: 'ACCEPT',
   done: false,
   transitions: 0,
-  attempts: { SELF_TEST: 0, HEALTH: 0 },
+  attempts: { SELF_TEST: 0, SWITCH: 0, HEALTH: 0 },
   before: null,
   committed: false,
   failure: null,
@@ -93,6 +94,7 @@ function textOf(file: string): string {
 export class Journal {
   private fd: number;
   private current: JournalState;
+  private bytes: number;
 
   constructor(
     private readonly file: string,
@@ -101,6 +103,7 @@ export class Journal {
     const { records, wholeBytes } = parseJournal(textOf(file));
     this.current = records.reduce(apply, EMPTY);
     this.fd = openSync(file, 'a', 0o600);
+    this.bytes = wholeBytes;
     ftruncateSync(this.fd, wholeBytes);
   }
 
@@ -108,10 +111,19 @@ export class Journal {
     return this.current;
   }
 
+  /** @throws ESP_JOURNAL_STUCK when the disk does not take the record; the journal is then as before */
   append(record: Unstamped): void {
     const stamped = { at: new Date(this.now()).toISOString(), ...record } as JournalRecord;
-    writeSync(this.fd, `${JSON.stringify(stamped)}\n`);
-    fsyncSync(this.fd);
+    const line = Buffer.from(`${JSON.stringify(stamped)}\n`);
+    try {
+      for (let at = 0; at < line.length; ) at += writeSync(this.fd, line, at);
+      fsyncSync(this.fd);
+    } catch (error) {
+      // A part of a line would make the next record unreadable.
+      ftruncateSync(this.fd, this.bytes);
+      throw JournalStuck({ file: this.file, cause: (error as Error).message }, { cause: error });
+    }
+    this.bytes += line.length;
     this.current = apply(this.current, stamped);
   }
 
@@ -124,9 +136,15 @@ export class Journal {
       ended: Object.fromEntries(this.current.ended) as Record<string, Outcome>,
       releases: Object.fromEntries(this.current.releases),
     };
+    const line = `${JSON.stringify(snapshot)}\n`;
+    try {
+      writeDurably(this.file, line, 0o600);
+    } catch {
+      // The journal is longer than it could be, no more; the next end tries again.
+    }
     closeSync(this.fd);
-    writeDurably(this.file, `${JSON.stringify(snapshot)}\n`, 0o600);
     this.fd = openSync(this.file, 'a', 0o600);
+    this.bytes = fstatSync(this.fd).size;
   }
 
   close(): void {

@@ -2,8 +2,7 @@ import type { UpdateStep } from '@espalier/proto';
 import { HealthFailed, SelfTestCrashed, TooManyTransitions, UpdateCanceled } from '../errors.js';
 import type { Execution, Situation, Step } from './update.types.js';
 
-export const MAX_SELF_TESTS = 2;
-export const MAX_HEALTH_BOOTS = 3;
+export const MAX_ATTEMPTS = 3;
 export const MAX_TRANSITIONS = 28;
 
 /** The order of a good update. ROLLBACK is entered by failure only. */
@@ -68,11 +67,11 @@ function limit({ attempts, done, state, transitions, committed }: Execution): St
     outcome: 'FAILED',
     error: error.toJSON(),
   });
-  if (state === 'SELF_TEST' && !done && attempts.SELF_TEST > MAX_SELF_TESTS) {
-    return fail(SelfTestCrashed({ attempts: attempts.SELF_TEST, cause: 'the process ended before a verdict' }));
+  if (!done && state === 'SELF_TEST' && attempts.SELF_TEST >= MAX_ATTEMPTS) {
+    return fail(SelfTestCrashed({ attempts: attempts.SELF_TEST, cause: 'its process ended before a verdict' }));
   }
-  if (state === 'HEALTH' && !done && attempts.HEALTH >= MAX_HEALTH_BOOTS) {
-    return fail(HealthFailed({ cause: `the agent started ${attempts.HEALTH} times without passing the window` }));
+  if (!done && (state === 'SWITCH' || state === 'HEALTH') && attempts[state] >= MAX_ATTEMPTS) {
+    return fail(HealthFailed({ cause: `the agent ended in ${state} ${attempts[state]} times` }));
   }
   if (transitions > MAX_TRANSITIONS && !committed) return fail(TooManyTransitions({ transitions }));
   return null;
@@ -81,7 +80,7 @@ function limit({ attempts, done, state, transitions, committed }: Execution): St
 function advance(now: Situation, execution: Execution): Step {
   if (!execution.done) return { kind: 'work', state: execution.state };
   // The device serves this artifact already: nothing to fetch, nothing to switch, but the answer is still owed.
-  if (execution.state === 'ACCEPT' && now.current === execution.target.digest) return { kind: 'work', state: 'COMMIT' };
+  if (execution.state === 'ACCEPT' && now.served === execution.target.digest) return { kind: 'work', state: 'COMMIT' };
   const state = FORWARD[execution.state];
   return state === 'SWITCH' && now.held ? { kind: 'wait' } : { kind: 'work', state };
 }

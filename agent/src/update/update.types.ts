@@ -1,5 +1,8 @@
 import type { DesiredState, ErrorBody, Target, UpdateStep } from '@espalier/proto';
 
+/** States in which a model runs: what takes the process down there would do it again after every start. */
+export type CountedState = 'SELF_TEST' | 'SWITCH' | 'HEALTH';
+
 export type Outcome = 'SUCCEEDED' | 'FAILED' | 'REJECTED' | 'CANCELED';
 
 /** One record of the journal. Records are appended and synced before what they announce is done. */
@@ -7,7 +10,7 @@ export type JournalRecord = { readonly at: string } & (
   | { readonly type: 'begin'; readonly target: Target; readonly profile: string | null }
   | { readonly type: 'enter'; readonly state: UpdateStep }
   /** Counted before the work: what dies in it has still been tried. */
-  | { readonly type: 'attempt'; readonly state: 'SELF_TEST' | 'HEALTH' }
+  | { readonly type: 'attempt'; readonly state: CountedState }
   | { readonly type: 'intent'; readonly from: string | null; readonly fromPrevious: string | null }
   | { readonly type: 'done'; readonly state: UpdateStep }
   | { readonly type: 'commit'; readonly releaseKey: string; readonly releaseCounter: number }
@@ -28,8 +31,8 @@ export interface Execution {
   /** The work of `state` was finished. */
   readonly done: boolean;
   readonly transitions: number;
-  /** Self-tests begun, and starts of the health window. */
-  readonly attempts: { readonly SELF_TEST: number; readonly HEALTH: number };
+  /** How often the work of each was begun. */
+  readonly attempts: Readonly<Record<CountedState, number>>;
   /** What the links named before the switch; null until the switch is intended. */
   readonly before: { readonly current: string | null; readonly previous: string | null } | null;
   readonly committed: boolean;
@@ -50,9 +53,9 @@ export interface JournalState {
 export interface Situation {
   readonly journal: JournalState;
   readonly desired: DesiredState | null;
-  /** Digest that `current` names. */
-  readonly current: string | null;
-  /** An operator holds updates back: nothing is switched. */
+  /** Digest of the artifact that answers requests. */
+  readonly served: string | null;
+  /** It is not the time for updates: nothing is switched. */
   readonly held: boolean;
 }
 

@@ -3,20 +3,28 @@
  * Stopping it anywhere, politely or by kill -9, loses nothing: the journal says where to go on.
  */
 import { CodedError, type DesiredState, type ExecutionMessage, errorBody, type UpdateStep } from '@espalier/proto';
+import { sleep } from '../common/backoff.js';
 import type { Log } from '../common/log.js';
-import { Degraded, RolledBack, UpdateFault } from '../errors.js';
+import { Degraded, DiskFull, JournalStuck, RolledBack, SelfTestCrashed, UpdateFault } from '../errors.js';
 import { executors, type UpdateParts } from './executors.js';
 import type { Unstamped } from './journal.js';
 import { nextStep } from './next-step.js';
 import type { Execution, Outcome, Situation, Step } from './update.types.js';
+import { isOpen, type UpdateWindow } from './update-window.js';
 
 export interface UpdaterParts extends UpdateParts {
   readonly report: (message: ExecutionMessage) => void;
-  readonly onServing: (error: CodedError | null) => void;
+  /** Local time of day in which this device may switch; null is always. */
+  readonly window: UpdateWindow | null;
+  /** Called when neither the new model nor the one from before could be served. */
+  readonly onDegraded: (error: CodedError) => void;
   readonly log: Log;
   /** Called after each record that enters a state is on the disk; tests and debugging kill the process there. */
   readonly onEntered: (state: UpdateStep) => void;
 }
+
+/** How long to wait before looking again at a clock or a disk, which do not say when they changed. */
+const LOOK_AGAIN_MS = 15_000;
 
 export class Updater {
   #desired: DesiredState | null = null;
@@ -39,18 +47,29 @@ export class Updater {
     while (!signal.aborted) {
       const woken = new Promise<void>((resolve) => (this.#wake = resolve));
       const step = nextStep(this.#situation());
-      if (step.kind === 'idle' || step.kind === 'wait') {
-        await Promise.race([
-          woken,
-          new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })),
-        ]);
-      } else await this.#take(step, signal);
+      if (step.kind === 'idle' || step.kind === 'wait') await this.#rest(woken, signal);
+      else {
+        await this.#take(step, signal).catch(async (error: unknown) => {
+          if (!(error instanceof CodedError) || error.code !== JournalStuck.code) throw error;
+          this.parts.log.error({ code: error.code, error: error.message }, 'the update waits for room on the disk');
+          await this.#rest(woken, signal);
+        });
+      }
     }
   }
 
+  /** Until there is news, and not for long. */
+  async #rest(woken: Promise<void>, signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const pause = sleep(LOOK_AGAIN_MS, AbortSignal.any([signal, over.signal])).catch(() => undefined);
+    await Promise.race([woken, pause]);
+    over.abort();
+  }
+
   #situation(): Situation {
-    const { journal, store } = this.parts;
-    return { journal: journal.state, desired: this.#desired, current: store.read('current'), held: false };
+    const { journal, serving, window, now } = this.parts;
+    const held = window !== null && !isOpen(window, new Date(now()));
+    return { journal: journal.state, desired: this.#desired, served: serving.served?.digest ?? null, held };
   }
 
   async #take(step: Step, signal: AbortSignal): Promise<void> {
@@ -87,26 +106,36 @@ export class Updater {
       await executors[state](this.parts, journal.state.execution!, AbortSignal.any([signal, this.#work.signal]));
     } catch (error) {
       if (signal.aborted || this.#work.signal.aborted) return;
+      if (error instanceof CodedError && error.code === JournalStuck.code) throw error;
       log.warn({ state, error: (error as Error).message }, 'update failed');
       return this.#failed(state, error);
     } finally {
       this.#work = null;
     }
     journal.append({ type: 'done', state });
-    if (state === 'SWITCH' || state === 'ROLLBACK') this.parts.onServing(null);
   }
 
   /** A fault before the switch leaves the old model alone; in ROLLBACK nothing is left to go back to. */
   #failed(state: UpdateStep, error: unknown): void {
-    const { journal, onServing } = this.parts;
-    const coded =
-      error instanceof CodedError ? error : UpdateFault({ state, cause: (error as Error).message }, { cause: error });
+    const { journal, onDegraded } = this.parts;
+    const coded = this.#coded(state, error);
+    // A crash is no verdict: nextStep has counted it, and says when it is one too many.
+    if (coded.code === SelfTestCrashed.code) return;
     if (state === 'ROLLBACK' || state === 'CLEANUP') {
-      if (state === 'ROLLBACK') onServing(Degraded({ cause: coded.message }));
+      if (state === 'ROLLBACK') onDegraded(Degraded({ cause: coded.message }));
       journal.append({ type: 'done', state });
       return;
     }
     journal.append({ type: 'fail', outcome: state === 'ACCEPT' ? 'REJECTED' : 'FAILED', error: coded.toJSON() });
+  }
+
+  #coded(state: UpdateStep, error: unknown): CodedError {
+    if (error instanceof CodedError) return error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOSPC' && code !== 'EDQUOT') return UpdateFault({ state, cause: message }, { cause: error });
+    const { store, journal } = this.parts;
+    const neededBytes = journal.state.execution?.target.sizeBytes ?? 0;
+    return DiskFull({ path: store.root, neededBytes, freeBytes: store.freeBytes() }, { cause: error });
   }
 
   #end(outcome: Outcome): void {

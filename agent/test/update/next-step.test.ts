@@ -29,7 +29,7 @@ const execution: Execution = {
   state: 'ACCEPT',
   done: false,
   transitions: 0,
-  attempts: { SELF_TEST: 0, HEALTH: 0 },
+  attempts: { SELF_TEST: 0, SWITCH: 0, HEALTH: 0 },
   before: null,
   committed: false,
   failure: null,
@@ -45,7 +45,7 @@ function at(
   ended: JournalState['ended'] = new Map(),
 ): Situation {
   const journal: JournalState = { execution: part && { ...execution, ...part }, ended, releases: new Map() };
-  return { journal, desired, current: null, held: false, ...rest };
+  return { journal, desired, served: null, held: false, ...rest };
 }
 
 for (const [name, situation, expected] of [
@@ -56,7 +56,7 @@ for (const [name, situation, expected] of [
   ['downloads after it accepted', at({ state: 'ACCEPT', done: true }), { kind: 'work', state: 'DOWNLOAD' }],
   [
     'only answers when it serves the artifact already',
-    at({ state: 'ACCEPT', done: true }, { current: digest }),
+    at({ state: 'ACCEPT', done: true }, { served: digest }),
     { kind: 'work', state: 'COMMIT' },
   ],
   [
@@ -97,11 +97,11 @@ t.test('stops before the switch when the controller cancels, and not after it', 
 });
 
 t.test('gives up what goes in circles', async (t) => {
-  t.match(nextStep(at({ state: 'SELF_TEST', attempts: { SELF_TEST: 3, HEALTH: 0 } })), {
+  t.match(nextStep(at({ state: 'SELF_TEST', attempts: { SELF_TEST: 3, SWITCH: 0, HEALTH: 0 } })), {
     kind: 'fail',
     error: { code: 'ESP_SELF_TEST_CRASHED' },
   });
-  t.match(nextStep(at({ state: 'HEALTH', before, attempts: { SELF_TEST: 1, HEALTH: 3 } })), {
+  t.match(nextStep(at({ state: 'HEALTH', before, attempts: { SELF_TEST: 1, SWITCH: 0, HEALTH: 3 } })), {
     kind: 'fail',
     error: { code: 'ESP_HEALTH_FAILED' },
   });

@@ -13,10 +13,14 @@ export interface BrokerTls {
   readonly key: string;
 }
 
+/** The common name of a peer whose handshake is done; null for what carries none, and for a socket closed meanwhile. */
 const nameOf = (connection: unknown): string | null => {
-  const { CN } = (connection as TLSSocket).getPeerCertificate().subject ?? {};
+  const { CN } = (connection as TLSSocket).getPeerCertificate()?.subject ?? {};
   return typeof CN === 'string' ? CN : null;
 };
+
+const isAllowed = (name: string | undefined, action: 'publish' | 'subscribe', topic: string): boolean =>
+  name === CONTROLLER_NAME || (name !== undefined && mayAccess(name, action, topic));
 
 /**
  * The MQTT 3.1.1 broker in the controller's process, for fleets of some hundred devices. The certificate is the identity:
@@ -43,27 +47,27 @@ export class EmbeddedBroker {
     port: number,
     isEnrolled: (deviceId: string) => Promise<boolean>,
   ): Promise<EmbeddedBroker> {
+    // Taken once: a last will is published when its connection, and with it the certificate, is gone.
+    const names = new WeakMap<Client, string>();
     const broker = await Aedes.createBroker({
       queueLimit: 1000,
       authenticate(client, _username, _password, done) {
         const name = nameOf(client.conn);
+        if (name === null || (name !== CONTROLLER_NAME && client.id !== name)) return done(null, false);
+        names.set(client, name);
         if (name === CONTROLLER_NAME) return done(null, true);
-        if (name === null || client.id !== name) return done(null, false);
         isEnrolled(name).then(
           (known) => done(null, known),
           () => done(null, false),
         );
       },
       authorizePublish(client, packet, done) {
-        const name = client ? nameOf(client.conn) : CONTROLLER_NAME;
-        const allowed = name === CONTROLLER_NAME || (name !== null && mayAccess(name, 'publish', packet.topic));
-        done(allowed ? null : new Error('not a topic of this device'));
+        const name = client ? names.get(client) : CONTROLLER_NAME;
+        done(isAllowed(name, 'publish', packet.topic) ? null : new Error('not a topic of this device'));
       },
       authorizeSubscribe(client, subscription, done) {
-        const name = nameOf(client.conn);
-        const allowed = name === CONTROLLER_NAME || (name !== null && mayAccess(name, 'subscribe', subscription.topic));
         // null refuses one subscription with 0x80 and keeps the session [MQTT 3.1.1, 3.9.3].
-        done(null, allowed ? subscription : null);
+        done(null, isAllowed(names.get(client), 'subscribe', subscription.topic) ? subscription : null);
       },
     });
     const server = createServer(
