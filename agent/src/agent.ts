@@ -10,6 +10,7 @@ import type { Log } from './common/log.js';
 import type { Notifier } from './common/notify.js';
 import type { AgentConfig } from './config.js';
 import { readFacts } from './hardware/facts.js';
+import { readHost } from './hardware/host.js';
 import { type Identity, loadIdentity, saveIdentity, wantsRenewal } from './link/identity.js';
 import { Outbox } from './link/outbox.js';
 import { Rpc } from './link/rpc.js';
@@ -39,7 +40,7 @@ export class Agent {
   readonly #session: Session;
   readonly #measurer: Measurer;
   readonly #clock: FlooredClock;
-  readonly #facts: Facts;
+  #facts: Facts;
   #identity: Identity;
   #rpc: Rpc;
   #revision = -1;
@@ -92,6 +93,7 @@ export class Agent {
     );
     this.#endpoint = `http://${this.config.host}:${port}`;
     this.log.info({ endpoint: this.#endpoint, deviceId: this.#identity.deviceId }, 'serving');
+    this.#facts = { ...this.#facts, host: await readHost(this.config.dataDir) };
     this.#reportFacts();
     this.#serving.onChanged = () => {
       this.#reportServing(null);

@@ -23,6 +23,25 @@ export const Facts = z.object({
   memory: z.object({ totalBytes: z.int().nullable(), limitBytes: z.int().nullable(), pageSize: z.int().nullable() }),
   accelerators: z.array(z.object({ kind: z.string(), name: z.string(), version: z.string().nullable() })),
   runtimes: z.array(z.object({ adapter: z.string(), version: z.string(), providers: z.array(z.string()) })),
+  /** For people who look for a machine; absent from agents that do not read it. */
+  host: z
+    .object({
+      osName: z.string().nullable(),
+      cpuBrand: z.string().nullable(),
+      /** Bytes, summed over the cores of the machine. */
+      caches: z
+        .object({
+          l1dBytes: z.number().nullable(),
+          l1iBytes: z.number().nullable(),
+          l2Bytes: z.number().nullable(),
+          l3Bytes: z.number().nullable(),
+        })
+        .nullable(),
+      /** The file system that the models are kept on. */
+      disk: z.object({ mount: z.string(), type: z.string(), totalBytes: z.number() }).nullable(),
+      addresses: z.array(z.object({ interface: z.string(), ip4: z.string().nullable(), ip6: z.string().nullable() })),
+    })
+    .optional(),
   container: z.string().nullable(),
   machineIdHash: z.string().nullable(),
   bootId: z.string().nullable(),

@@ -123,11 +123,10 @@ export async function listen(parts: HttpParts, host: string, port: number): Prom
       (error: unknown) => {
         const status = error instanceof CodedError ? error.status : 500;
         if (status === 500) parts.log.error({ error: (error as Error).stack, path: request.url }, 'a request failed');
-        // What is left of a body that was refused is thrown away, and the connection with it.
-        if (!request.complete) request.resume();
-        const headers: Record<string, string> = request.complete ? {} : { connection: 'close' };
+        // Who still sends a body that was refused reads the answer only after it: the rest is thrown away.
+        request.resume();
         // `error` is the protocol's field; the rest is ours.
-        send(response, { status, json: { error: (error as Error).message, ...errorBody(error) }, headers });
+        send(response, { status, json: { error: (error as Error).message, ...errorBody(error) } });
       },
     );
   });

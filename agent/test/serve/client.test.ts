@@ -28,3 +28,23 @@ t.test('binary and JSON requests get the same scores, and errors are coded', asy
   const wrong = [{ name: 'image', shape: [1, 1, 28, 27], data: new Float32Array(756) }];
   await t.rejects(client.infer('fashion-ds', wrong), { code: 'ESP_REQUEST_INVALID' }, 'a wrong shape');
 });
+
+t.test('a body over the limit is refused with an answer, not with a broken connection', async (t) => {
+  const [, endpoint = ''] = await agent.waitFor(/at (http:\/\/[\d.]+:\d+)\//);
+  const tooLarge = new Uint8Array(65 * 1024 * 1024);
+  const known = await fetch(`${endpoint}/v2/models/fashion-ds/infer`, { method: 'POST', body: tooLarge });
+  t.equal(known.status, 413);
+  t.match(await known.json(), { code: 'ESP_BODY_TOO_LARGE' });
+  const stream = new Blob([tooLarge]).stream();
+  const options = { method: 'POST', body: stream, duplex: 'half' } as RequestInit;
+  const unknown = await fetch(`${endpoint}/v2/models/fashion-ds/infer`, options);
+  t.equal(unknown.status, 413, 'also when its length was not said');
+  t.ok(await new InferenceClient(endpoint).ready(), 'and the agent goes on');
+});
+
+t.test('metrics count requests as a counter', async (t) => {
+  const [, endpoint = ''] = await agent.waitFor(/at (http:\/\/[\d.]+:\d+)\//);
+  const text = await (await fetch(`${endpoint}/metrics`)).text();
+  t.match(text, /# TYPE espalier_requests_total counter\nespalier_requests_total [1-9]/);
+  t.match(text, /espalier_request_failures_total 0/);
+});

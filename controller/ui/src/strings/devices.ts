@@ -57,6 +57,8 @@ export const devices = {
   agent: 'Agent',
   hostname: 'Host name',
   container: 'Container',
+  disk: 'Disk of the models',
+  addresses: 'Addresses',
   enrolled: 'Enrolled',
   certificate: 'Certificate valid until',
   remove: 'Delete device',
