@@ -1,5 +1,7 @@
 import { defineError } from '@espalier/proto';
 
+const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
+
 export const ModelUnreadable = defineError<{ path: string; why: string }>(
   'ESP_MODEL_UNREADABLE',
   400,
@@ -103,4 +105,19 @@ export const RuntimeRefused = defineError<{ model: string; why: string }>(
   422,
   ({ model, why }) => `ONNX Runtime does not run ${model}: ${why}.`,
   () => 'Check the model with `espalier inspect`; it may use an operator that this ONNX Runtime does not have.',
+);
+
+export const NothingPrunable = defineError<{ why: string }>(
+  'ESP_NOTHING_PRUNABLE',
+  422,
+  ({ why }) => `The network has no channels that could be removed: ${why}.`,
+  () => 'See "espalier groups MODEL"; --tied adds groups that residual connections tie together.',
+);
+
+export const PruneBudgetMissed = defineError<{ wanted: number; nearest: number }>(
+  'ESP_PRUNE_BUDGET_MISSED',
+  422,
+  ({ wanted, nearest }) =>
+    `No widths bring the network to ${percent(wanted)} of its multiply-accumulates; ${percent(nearest)} is the nearest.`,
+  () => 'Ask for less, add --tied, or take a smaller network of the family.',
 );

@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { evaluateCommand } from './evaluate.js';
+import { groupsCommand } from './groups.js';
 import { inspectCommand } from './inspect.js';
 import { profilesCommand } from './profiles.js';
+import { pruneCommand } from './prune.js';
 import { quantizeCommand } from './quantize.js';
 import { printError, processTerminal as terminal } from './terminal.js';
 
@@ -12,7 +14,9 @@ process.once('SIGTERM', () => stop.abort(new Error('stopped by SIGTERM')));
 const program = new Command('espalier')
   .description('Compresses ONNX models for the hardware they will run on.')
   .addCommand(quantizeCommand(terminal, stop.signal))
+  .addCommand(pruneCommand(terminal, stop.signal))
   .addCommand(evaluateCommand(terminal, stop.signal))
+  .addCommand(groupsCommand(terminal))
   .addCommand(inspectCommand(terminal))
   .addCommand(profilesCommand(terminal))
   .addHelpText(

@@ -1,0 +1,141 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { openDataset } from '../data/dataset.js';
+import type { BatchOptions } from '../data/feeds.js';
+import { findPreprocess, writePreprocess } from '../data/preprocess.js';
+import { OutputUnwritable } from '../errors.js';
+import { readChecked } from '../inspect.js';
+import { encodeModel } from '../onnx/codec.js';
+import { type Importance, type Pruned, type PruneTarget, prune } from '../prune/prune.js';
+import { type Comparison, compare } from '../recipe/accuracy.js';
+import { prepare } from '../recipe/prepare.js';
+import { Session } from '../runtime/session.js';
+import { chooseProfile, profilesOption } from './quantize.js';
+import { alignColumns, progressPrinter, type Terminal } from './terminal.js';
+
+interface Flags {
+  readonly output: string;
+  readonly ratio?: number;
+  readonly macs?: number;
+  readonly importance: Importance;
+  readonly profile?: string;
+  readonly calibrate: string;
+  readonly evaluate?: string;
+  readonly preprocess?: string;
+  readonly tied?: boolean;
+  readonly refit: boolean;
+  readonly samples: number;
+  readonly seed: number;
+  readonly profiles: string[];
+  readonly json?: boolean;
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (value > 0 && value < 1) return value;
+  throw new InvalidArgumentError('It must lie between 0 and 1.');
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError('It must be a whole number above 0.');
+}
+
+export const pruneCommand = (terminal: Terminal, signal: AbortSignal): Command =>
+  new Command('prune')
+    .description('Remove channels from a float model, and fit the rest to what it computed before. No training.')
+    .argument('<model>', 'ONNX file')
+    .requiredOption('-o, --output <file>', 'the pruned float model')
+    .addOption(new Option('--ratio <share>', 'share of the channels of every group to remove').argParser(share))
+    .addOption(
+      new Option('--macs <share>', 'share of the multiply-accumulates to keep; widths are chosen group by group')
+        .argParser(share)
+        .conflicts('ratio'),
+    )
+    .addOption(
+      new Option('--importance <measure>', 'what decides which channels go first')
+        .choices(['obs', 'l1', 'l2', 'random'])
+        .default('obs'),
+    )
+    .option('--profile <id>', 'hardware profile whose channel alignment is kept; by default the one of this machine')
+    .option('--calibrate <spec>', 'unlabelled samples to order and refit by', 'random:64')
+    .option('--evaluate <spec>', 'data to compare the two models on; take other samples than for calibration')
+    .option('--preprocess <file>', 'preprocessing record; by default MODEL.preprocess.json or the model’s metadata')
+    .option('--tied', 'prune groups too that residual connections tie together')
+    .option('--no-refit', 'only cut: shows what the refit is worth')
+    .addOption(new Option('--samples <n>', 'samples to order and refit by').argParser(count).default(300))
+    .addOption(new Option('--seed <number>', 'seed of random inputs and random importance').argParser(count).default(1))
+    .addOption(profilesOption())
+    .option('--json', 'print the result as one JSON line')
+    .action((model: string, flags: Flags) => run(model, flags, terminal, signal));
+
+const targetOf = ({ ratio, macs }: Flags): PruneTarget => (macs === undefined ? { ratio: ratio ?? 0.3 } : { macs });
+
+async function run(model: string, flags: Flags, terminal: Terminal, signal: AbortSignal): Promise<void> {
+  const { alignment } = await chooseProfile(flags.profile, flags.profiles);
+  const original = await readChecked(model);
+  const { record } = await findPreprocess(model, original, flags.preprocess);
+  if (record) writePreprocess(original, record);
+  const session = await Session.open(model, model);
+  try {
+    const data = await openDataset(flags.calibrate);
+    const { seed, samples } = flags;
+    const feeding = { inputs: session.inputs, preprocess: record, batchSize: 10, seed, limit: samples, signal };
+    const print = progressPrinter(terminal);
+    const { graph } = await prepare(original, data, feeding);
+    const pruned = await prune(graph, {
+      ...{ importance: flags.importance, target: targetOf(flags), alignment, tied: flags.tied === true },
+      ...{ refit: flags.refit, data, feeding, seed },
+      onProgress: (fraction, message) => print({ step: 'prune', stepIndex: 0, steps: 1, fraction, message }),
+    });
+    const bytes = encodeModel(pruned.graph);
+    await writeFile(flags.output, bytes).catch((error: NodeJS.ErrnoException) => {
+      throw OutputUnwritable({ path: flags.output, why: error.code ?? error.message }, { cause: error });
+    });
+    const comparison = flags.evaluate ? await judge(session, bytes, flags.evaluate, feeding) : null;
+    const result = summarize(model, pruned, flags, bytes.length, comparison);
+    terminal.out(flags.json ? `${JSON.stringify(result)}\n` : describe(pruned, comparison));
+  } finally {
+    await session.dispose();
+  }
+}
+
+async function judge(float: Session, bytes: Uint8Array, spec: string, feeding: BatchOptions): Promise<Comparison> {
+  const pruned = await Session.open(bytes, 'the pruned model');
+  const { limit: _, ...all } = feeding;
+  try {
+    return await compare(float, pruned, await openDataset(spec), all);
+  } finally {
+    await pruned.dispose();
+  }
+}
+
+function summarize(model: string, pruned: Pruned, flags: Flags, sizeBytes: number, comparison: Comparison | null) {
+  const { widths, macsBefore, macsAfter, refitted, frozen } = pruned;
+  return {
+    ...{ model: path.basename(model).replace(/\.onnx$/i, ''), importance: flags.importance, refit: flags.refit },
+    ...{ macsBefore, macsAfter, macsShare: macsAfter / macsBefore, sizeBytes, refitted: refitted.length },
+    ...(comparison && {
+      ...{ n: comparison.n, top1Float: comparison.top1Float, top1: comparison.top1 },
+      ...{ fixed: comparison.fixed, broken: comparison.broken },
+    }),
+    ...{ widths, frozen },
+  };
+}
+
+function describe({ widths, macsBefore, macsAfter, refitted }: Pruned, comparison: Comparison | null): string {
+  const rows = widths.map(({ group, before, after }) => [group, String(before), String(after)]);
+  const millions = (macs: number): string => (macs / 1e6).toFixed(1);
+  const percent = ((100 * macsAfter) / macsBefore).toFixed(1);
+  const lines = [
+    `Multiply-accumulates: ${millions(macsBefore)} M before, ${millions(macsAfter)} M after (${percent}%)`,
+    `Refitted: ${refitted.length} layers`,
+  ];
+  if (comparison && comparison.top1 !== null) {
+    const { n, top1Float, top1, fixed, broken } = comparison;
+    lines.push(`Top-1 of ${n}: ${top1Float}% before, ${top1}% after; ${fixed} fixed, ${broken} broken`);
+  }
+  return `${alignColumns([['GROUP', 'BEFORE', 'AFTER'], ...rows])}${lines.join('\n')}\n`;
+}

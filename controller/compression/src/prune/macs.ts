@@ -1,0 +1,26 @@
+/** Multiply-accumulates of a network, the cost that stands in where no latency was measured. */
+import type { Graph } from '../onnx/graph.js';
+import { intOf, type Node } from '../onnx/node.js';
+import { elementCount } from '../onnx/tensor.js';
+
+type Shapes = ReadonlyMap<string, readonly number[]>;
+
+/** Of one node for one sample; 0 for what does not multiply by weights. */
+export function macsOf(graph: Graph, node: Node, shapes: Shapes): number {
+  const weights = graph.constantOf(node, 1)?.dims;
+  const output = shapes.get(node.outputs[0]!) ?? [];
+  const input = shapes.get(node.inputs[0]!) ?? [];
+  if (!weights) return 0;
+  if (node.opType === 'Conv') return elementCount(output.slice(1)) * elementCount(weights.slice(1));
+  if (node.opType === 'ConvTranspose') return elementCount(input.slice(1)) * elementCount(weights.slice(1));
+  if (node.opType === 'Gemm') return elementCount(weights);
+  if (node.opType === 'MatMul') return (elementCount(output.slice(1)) || 1) * weights[0]!;
+  return 0;
+}
+
+export const totalMacs = (graph: Graph, shapes: Shapes): number =>
+  graph.nodes.reduce((sum, node) => sum + macsOf(graph, node, shapes), 0);
+
+/** True for a convolution that carries its channels through. */
+export const isDepthwise = (graph: Graph, node: Node): boolean =>
+  node.opType === 'Conv' && intOf(node, 'group', 1) > 1 && graph.constantOf(node, 1)?.dims[1] === 1;
