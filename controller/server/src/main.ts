@@ -3,6 +3,7 @@ import { CodedError, errorBody } from '@espalier/proto';
 import { Command } from 'commander';
 import { loadConfig, type SettingName } from './common/config.js';
 import { NodeTooOld } from './common/errors.js';
+import { takeSupervisor } from './common/supervisor.js';
 import { startController } from './controller.js';
 import { playSample } from './sample/play-sample.js';
 import { VERSION } from './system/system-status.js';
@@ -66,6 +67,7 @@ async function run(flags: Flags): Promise<void> {
     file: flags.config ?? null,
     defaultDataDir: DEFAULT_DATA_DIR,
   });
+  const notify = takeSupervisor(process.env, say);
   say(`Espalier ${VERSION} starts on ${config.dataDir} ...`);
   const controller = await startController(config);
   say(
@@ -74,6 +76,7 @@ async function run(flags: Flags): Promise<void> {
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve());
   });
+  notify('READY=1', `STATUS=web app at ${controller.url}`);
   void controller.failed.then(fail);
   const played = playSample(controller, flags, say);
   if (flags.once) {
@@ -82,6 +85,7 @@ async function run(flags: Flags): Promise<void> {
     process.exit(ended ? 0 : 1);
   }
   await stopped;
+  notify('STOPPING=1');
   say('Stopping ...');
   await controller.close();
   process.exit(0);

@@ -1,0 +1,74 @@
+/** The controller's unit: installed as docs/install.md says, over a checkout that it can only read. */
+import type { DeviceView, SystemView } from '@espalier/proto/api';
+import { type Caller, caller, signInAsAdmin } from '../../controller/server/test/support/controller.ts';
+import type { Checks } from '../support/checks.ts';
+import { until } from '../support/process.ts';
+import { type ServedDevice, servesAgain } from './device.ts';
+import { exposure, type Lab, property } from './lab.ts';
+
+const UNIT = 'espalier-controller';
+const url = 'http://127.0.0.1:4280';
+
+const INSTALL = `
+  cd /opt/espalier/deploy/systemd
+  install -D -m 644 sysusers-controller.conf /etc/sysusers.d/${UNIT}.conf
+  install -m 644 ${UNIT}.service /etc/systemd/system/
+  systemd-sysusers
+  systemctl daemon-reload
+  systemctl enable --now ${UNIT}`;
+
+/** @returns an administrator who came by the link in the journal, or null when there is no controller */
+export async function controllerChecks(checks: Checks, lab: Lab): Promise<Caller | null> {
+  const started = await checks.check('the controller is started when it answers', async () => {
+    await lab.sh(`${INSTALL} || { journalctl -u ${UNIT} -o cat --no-pager >&2; exit 1; }`);
+    const response = await fetch(`${url}/health`);
+    if (response.status !== 200) throw new Error(`health is ${response.status}: ${await response.text()}`);
+    return property(lab, UNIT, 'StatusText');
+  });
+  if (!started) return null;
+  await checks.check('it is confined', () => exposure(lab, UNIT));
+  await checks.check('it has a user of its own, and a state that only this user reads', async () => {
+    const owner = await lab.sh('stat -c "%U %a" /var/lib/espalier-controller');
+    if (owner !== 'espalier-controller 700') throw new Error(owner);
+  });
+  let admin: Caller | null = null;
+  await checks.check('the link in its journal signs an administrator in', async () => {
+    const journal = await lab.sh(`journalctl -u ${UNIT} -o cat --no-pager`);
+    const [adminLink] = /http\S+sign-in\?link=\S+/.exec(journal) ?? [];
+    if (!adminLink) throw new Error(journal);
+    const visitor = await signInAsAdmin({ url, adminLink });
+    const { body } = await visitor.call<{ secret: string }>('POST', '/tokens', { name: 'laboratory', role: 'admin' });
+    admin = caller({ url }, { authorization: `Bearer ${body.secret}` });
+  });
+  return admin;
+}
+
+/** With a device connected and a model rolled out, which is when there is something to lose. */
+export async function controllerRestartCheck(
+  checks: Checks,
+  lab: Lab,
+  admin: Caller,
+  device: ServedDevice,
+): Promise<void> {
+  await checks.check('the controller stops cleanly', async () => {
+    const startMs = Date.now();
+    await lab.sh(`systemctl stop ${UNIT}`);
+    const seconds = (Date.now() - startMs) / 1000;
+    const properties = ['Result', 'ExecMainCode', 'ExecMainStatus'].map((name) => property(lab, UNIT, name));
+    const ended = (await Promise.all(properties)).join(' ');
+    // 1: it exited, no signal ended it [sigaction(2), CLD_EXITED].
+    if (ended !== 'success 1 0') throw new Error(`it ended with ${ended} after ${seconds} s`);
+    return `in ${seconds.toFixed(1)} of ${await property(lab, UNIT, 'TimeoutStopUSec')}`;
+  });
+  await checks.check('started again it knows devices, models and accounts, and the device comes back', async () => {
+    const sinceMs = Date.now();
+    await lab.sh(`systemctl start ${UNIT}`);
+    const { body } = await admin.call<SystemView>('GET', '/system');
+    if (body.empty !== false) throw new Error(JSON.stringify(body));
+    await until('the device to be online', async () => {
+      const { body: view } = await admin.call<DeviceView>('GET', `/devices/${device.id}`);
+      return view.status === 'online' && Date.parse(view.lastSeenAt ?? '') > sinceMs ? true : null;
+    });
+    await servesAgain(lab, admin, device, sinceMs);
+  });
+}
