@@ -42,7 +42,7 @@ export const openController = (
 ): Promise<RunningController> => startController(testConfig(dataDir, settings));
 
 /** Calls below /api/v1 with these headers; what is no JSON comes back as text. */
-export function caller(controller: RunningController, headers: Record<string, string> = {}): Caller {
+export function caller(controller: Pick<RunningController, 'url'>, headers: Record<string, string> = {}): Caller {
   return {
     open: (route, init = {}) =>
       fetch(new URL(`/api/v1${route}`, controller.url), {
@@ -63,7 +63,7 @@ export function caller(controller: RunningController, headers: Record<string, st
 }
 
 /** Signs in with the link that the controller printed. Each link works once. */
-export async function signInAsAdmin(controller: RunningController): Promise<Caller> {
+export async function signInAsAdmin(controller: Pick<RunningController, 'url' | 'adminLink'>): Promise<Caller> {
   const link = new URL(controller.adminLink).searchParams.get('link');
   const { status, headers } = await caller(controller).call('POST', '/session', { link });
   if (status !== 201) throw new Error(`the link was refused with ${status}`);
