@@ -5,7 +5,7 @@ import type { DeviceView, MeasurementView } from '@espalier/proto/api';
 import t from 'tap';
 import { makeAuthority } from '../../../../test/support/authority.ts';
 import { openController, scratchFolder, signInAsAdmin } from '../support/controller.ts';
-import { connectMqtt, devicesClient, enrolDevice, facts, openSession, unary } from '../support/device.ts';
+import { connectMqtt, devicesClient, enrolDevice, facts, openSession, poll, unary } from '../support/device.ts';
 
 const controller = await openController(scratchFolder(t));
 t.teardown(() => controller.close());
@@ -73,6 +73,21 @@ t.test('the last will of an older session says nothing about a newer one', async
   t.equal((await view(device.id)).status, 'online');
   await session.report('status', status('new', false));
   t.equal((await view(device.id)).status, 'offline');
+});
+
+t.test('a device whose connection breaks is offline by its last will', async (t) => {
+  const device = await enrolDevice(admin);
+  const payload = JSON.stringify({ version: 1, id: randomUUID(), kind: 'status', body: status('s1', false) });
+  const will = { topic: topics.up(device.id, 'status'), payload: Buffer.from(payload), qos: 1, retain: false } as const;
+  const client = await connectMqtt(device.info.mqttUrl, device.id, { ...device, will });
+  // With subscriptions to end first, the broker sends the will after the connection is gone.
+  await client.subscribeAsync(topics.downAll(device.id), { qos: 1 });
+  const online = { version: 1, id: randomUUID(), kind: 'status', body: status('s1') };
+  await client.publishAsync(topics.up(device.id, 'status'), JSON.stringify(online), { qos: 1 });
+  const turns = (to: string) => poll(async () => ((await view(device.id)).status === to ? true : null), to);
+  await t.resolves(turns('online'));
+  client.stream.destroy();
+  await t.resolves(turns('offline'));
 });
 
 t.test('a message that is none is left out, and the ones after it are taken', async (t) => {

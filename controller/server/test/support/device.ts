@@ -13,7 +13,7 @@ import {
 } from '@espalier/proto/grpc';
 import * as grpc from '@grpc/grpc-js';
 import * as x509 from '@peculiar/x509';
-import mqtt, { type MqttClient } from 'mqtt';
+import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import type { Caller } from './controller.ts';
 
 x509.cryptoProvider.set(webcrypto as Crypto);
@@ -104,7 +104,11 @@ export async function fetchBlob(device: TestDevice, sha256: string, offset = 0):
 }
 
 /** An MQTT session without reconnects; rejects when it is refused. */
-export function connectMqtt(url: string, clientId: string, credentials: Partial<Credentials>): Promise<MqttClient> {
+export function connectMqtt(
+  url: string,
+  clientId: string,
+  credentials: Partial<Credentials> & Pick<IClientOptions, 'will'>,
+): Promise<MqttClient> {
   const client = mqtt.connect(url, {
     ...{ clientId, protocolVersion: 4, clean: false, reconnectPeriod: 0, connectTimeout: 5000 },
     ...credentials,
