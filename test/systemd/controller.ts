@@ -1,5 +1,5 @@
 /** The controller's unit: installed as docs/install.md says, over a checkout that it can only read. */
-import type { DeviceView, SystemView } from '@espalier/proto/api';
+import type { DeviceView, JobView, ModelRow, SystemView } from '@espalier/proto/api';
 import { type Caller, caller, signInAsAdmin } from '../../controller/server/test/support/controller.ts';
 import type { Checks } from '../support/checks.ts';
 import { until } from '../support/process.ts';
@@ -43,14 +43,16 @@ export async function controllerChecks(checks: Checks, lab: Lab): Promise<Caller
   return admin;
 }
 
-/** With a device connected and a model rolled out, which is when there is something to lose. */
+/** With a device connected and a build under way, which is when there is something to lose. */
 export async function controllerRestartCheck(
   checks: Checks,
   lab: Lab,
   admin: Caller,
   device: ServedDevice,
 ): Promise<void> {
-  await checks.check('the controller stops cleanly', async () => {
+  let jobId = '';
+  await checks.check('the controller stops cleanly in the middle of a build', async () => {
+    jobId = await startBuild(admin);
     const startMs = Date.now();
     await lab.sh(`systemctl stop ${UNIT}`);
     const seconds = (Date.now() - startMs) / 1000;
@@ -70,5 +72,26 @@ export async function controllerRestartCheck(
       return view.status === 'online' && Date.parse(view.lastSeenAt ?? '') > sinceMs ? true : null;
     });
     await servesAgain(lab, admin, device, sinceMs);
+  });
+  await checks.check('and it takes the build up again without holding the stop against it', async () => {
+    const job = await until('the build', async () => {
+      const { body } = await admin.call<JobView>('GET', `/jobs/${jobId}`);
+      return body.endedAt ? body : null;
+    });
+    const said = job.log.map(({ text }) => text);
+    if (job.state !== 'SUCCEEDED' || job.attempt !== 1 || !said.some((text) => text.startsWith('back to the queue')))
+      throw new Error(`${job.state} in attempt ${job.attempt}:\n${said.join('\n')}`);
+  });
+}
+
+/** @returns a build that has a worker of its own */
+async function startBuild(admin: Caller): Promise<string> {
+  const { body: models } = await admin.call<ModelRow[]>('GET', '/models');
+  const wanted = { recipes: ['int8'] };
+  const { body: jobs } = await admin.call<JobView[]>('POST', `/models/${models[0]!.id}/optimize`, wanted);
+  const { id } = jobs[0]!;
+  return until('a worker', async () => {
+    const { body } = await admin.call<JobView>('GET', `/jobs/${id}`);
+    return body.state === 'RUNNING' && body.step !== null ? id : null;
   });
 }
