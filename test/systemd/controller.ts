@@ -53,6 +53,8 @@ export async function controllerRestartCheck(
   let jobId = '';
   await checks.check('the controller stops cleanly in the middle of a build', async () => {
     jobId = await startBuild(admin);
+    // What an open web app holds on to.
+    await admin.open('/events');
     const startMs = Date.now();
     await lab.sh(`systemctl stop ${UNIT}`);
     const seconds = (Date.now() - startMs) / 1000;
