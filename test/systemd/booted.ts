@@ -3,7 +3,7 @@ import path from 'node:path';
 import { Checks } from '../support/checks.ts';
 import { root as checkout } from '../support/process.ts';
 import { agentServiceChecks } from './agent-service.ts';
-import { controllerChecks, controllerRestartCheck } from './controller.ts';
+import { controllerChecks, controllerRestartChecks, controllerStayedCheck } from './controller.ts';
 import { bootLab } from './lab.ts';
 import { installChecks, removalChecks, upgradeChecks } from './package.ts';
 import { recoveryChecks } from './recovery.ts';
@@ -18,9 +18,10 @@ try {
   const admin = await controllerChecks(checks, lab);
   const device = admin && (await agentServiceChecks(checks, lab, admin));
   if (admin && device) {
-    await controllerRestartCheck(checks, lab, admin, device);
+    await controllerRestartChecks(checks, lab, admin, device);
     await recoveryChecks(checks, lab, admin, device);
     await upgradeChecks(checks, lab, admin, device, inside(second));
+    await controllerStayedCheck(checks, lab);
   }
   await removalChecks(checks, lab);
 } finally {

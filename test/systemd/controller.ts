@@ -44,7 +44,7 @@ export async function controllerChecks(checks: Checks, lab: Lab): Promise<Caller
 }
 
 /** With a device connected and a build under way, which is when there is something to lose. */
-export async function controllerRestartCheck(
+export async function controllerRestartChecks(
   checks: Checks,
   lab: Lab,
   admin: Caller,
@@ -83,6 +83,14 @@ export async function controllerRestartCheck(
     const said = job.log.map(({ text }) => text);
     if (job.state !== 'SUCCEEDED' || job.attempt !== 1 || !said.some((text) => text.startsWith('back to the queue')))
       throw new Error(`${job.state} in attempt ${job.attempt}:\n${said.join('\n')}`);
+  });
+}
+
+/** A controller that ended and was started again would look well to every other check. */
+export async function controllerStayedCheck(checks: Checks, lab: Lab): Promise<void> {
+  await checks.check('the controller never ended meanwhile', async () => {
+    const restarts = await property(lab, UNIT, 'NRestarts');
+    if (restarts !== '0') throw new Error(`systemd started it again ${restarts} times`);
   });
 }
 

@@ -1,7 +1,7 @@
 /** The agent's Debian package through its life: installed, upgraded under a serving agent, removed, purged. */
 import type { Caller } from '../../controller/server/test/support/controller.ts';
 import type { Checks } from '../support/checks.ts';
-import { AGENT, type ServedDevice, servesAgain } from './device.ts';
+import { AGENT, infers, type ServedDevice, servesAgain } from './device.ts';
 import { type Lab, property } from './lab.ts';
 
 export async function installChecks(checks: Checks, lab: Lab, deb: string): Promise<void> {
@@ -27,11 +27,30 @@ export async function upgradeChecks(
   await checks.check('an upgrade keeps enrolment and build, and serves when dpkg returns', async () => {
     const before = await property(lab, AGENT, 'MainPID');
     const sinceMs = Date.now();
-    await lab.sh(`dpkg -i ${deb}`);
+    let returned = false;
+    const upgraded = lab.sh(`dpkg -i ${deb}`).finally(() => (returned = true));
+    const longestMs = await longestSilence(() => returned);
+    await upgraded;
     if ((await property(lab, AGENT, 'MainPID')) === before) throw new Error('the old process still runs');
     await servesAgain(lab, admin, device, sinceMs);
-    return lab.sh(`dpkg-query -W -f '\${Version}' ${AGENT}`);
+    const version = await lab.sh(`dpkg-query -W -f '\${Version}' ${AGENT}`);
+    return `${version}, at most ${(longestMs / 1000).toFixed(1)} s without an answer`;
   });
+}
+
+/** The longest time between two answers while an application asks on and on. */
+async function longestSilence(ended: () => boolean): Promise<number> {
+  let longestMs = 0;
+  for (let lastMs = Date.now(); !ended(); await new Promise((resolve) => setTimeout(resolve, 50))) {
+    const answered = await infers().then(
+      () => true,
+      () => false,
+    );
+    const nowMs = Date.now();
+    longestMs = Math.max(longestMs, nowMs - lastMs);
+    if (answered) lastMs = nowMs;
+  }
+  return longestMs;
 }
 
 export async function removalChecks(checks: Checks, lab: Lab): Promise<void> {
