@@ -4,6 +4,10 @@ import type { CodedError, SessionOptions, TensorSpec } from '@espalier/proto';
 import { InferenceFailed, ModelLoadFailed, QueueFull, WorkerGone } from '../errors.js';
 import type { BenchmarkPlan, BenchmarkResult, Numbered, Reply, Request, Tensors } from './protocol.js';
 
+// ONNX Runtime 1.29 and newer report model names, hashes and timings to their maker unless this is set when the library
+// loads. It is set here because a worker's own `process.env` is a copy; child processes inherit it.
+process.env.ORT_DISABLE_TELEMETRY = '1';
+
 type Waiting = { resolve(reply: Reply): void; reject(error: Error): void };
 
 export class ModelWorker {

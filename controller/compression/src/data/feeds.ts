@@ -1,3 +1,4 @@
+import '../runtime/no-telemetry.js';
 import { dequantizeInto, normalizeInto, type Preprocess, type TensorSpec } from '@espalier/proto';
 import { Tensor } from 'onnxruntime-node';
 import { DataUnfit } from '../errors.js';

@@ -1,3 +1,4 @@
+import './no-telemetry.js';
 import { SessionOptions, type TensorSpec } from '@espalier/proto';
 import * as ort from 'onnxruntime-node';
 import { RuntimeRefused } from '../errors.js';
