@@ -1,5 +1,5 @@
 /** The controller's unit: installed as docs/install.md says, over a checkout that it can only read. */
-import type { DeviceView, JobView, ModelRow, SystemView } from '@espalier/proto/api';
+import type { JobView, ModelRow, SystemView } from '@espalier/proto/api';
 import { type Caller, caller, signInAsAdmin } from '../../controller/server/test/support/controller.ts';
 import type { Checks } from '../support/checks.ts';
 import { until } from '../support/process.ts';
@@ -69,10 +69,6 @@ export async function controllerRestartChecks(
     await lab.sh(`systemctl start ${UNIT}`);
     const { body } = await admin.call<SystemView>('GET', '/system');
     if (body.empty !== false) throw new Error(JSON.stringify(body));
-    await until('the device to be online', async () => {
-      const { body: view } = await admin.call<DeviceView>('GET', `/devices/${device.id}`);
-      return view.status === 'online' && Date.parse(view.lastSeenAt ?? '') > sinceMs ? true : null;
-    });
     await servesAgain(lab, admin, device, sinceMs);
   });
   await checks.check('and it takes the build up again without holding the stop against it', async () => {
