@@ -17,6 +17,10 @@ export const NodeReport = z.object({
   share: z.number().nullable(),
   reason: z.string().nullable(),
 });
+/** What a build is made by, from the most exact to the fastest. */
+export const Recipe = z.enum(['float', 'int8', 'pruned-int8']);
+export type Recipe = z.infer<typeof Recipe>;
+
 export type NodeReport = z.infer<typeof NodeReport>;
 
 const Build = z.object({ top1: z.number().nullable(), sizeBytes: z.int(), latency: Latency.nullable() });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { TensorSpec } from '../manifest.js';
 import { ErrorInfo } from '../messages.js';
 import { Preprocess } from '../preprocess.js';
-import { Report } from '../report.js';
+import { Recipe, Report } from '../report.js';
 import { Id, Instant, MeasuredLatency } from './common.js';
 
 /** What a model must keep to. null: no limit. Drop in points of top-1 (or of agreement without labels). */
@@ -123,10 +123,7 @@ export type ModelView = z.infer<typeof ModelView>;
 /** POST /models/:id/optimize: empty profiles = those of the fleet. Answers the jobs it queued. */
 export const OptimizeModel = z.object({
   profiles: z.array(Id).default([]),
-  recipes: z
-    .array(z.enum(['float', 'int8']))
-    .min(1)
-    .default(['float', 'int8']),
+  recipes: z.array(Recipe).min(1).default(['float', 'int8']),
   datasetId: Id.nullable().optional(),
 });
 

@@ -1,7 +1,7 @@
 import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import type { Report } from '@espalier/proto';
+import { Recipe, type Report } from '@espalier/proto';
 import { Command, Option } from 'commander';
 import { findPreprocess } from '../data/preprocess.js';
 import { ProfileUnmatched } from '../errors.js';
@@ -24,7 +24,8 @@ interface Flags {
   readonly evaluate?: string;
   readonly preprocess?: string;
   readonly report?: string;
-  readonly recipe: 'float' | 'int8';
+  readonly recipe: Recipe;
+  readonly maxDrop: string;
   readonly seed: string;
   readonly profiles: string[];
   readonly json?: boolean;
@@ -44,7 +45,8 @@ export const quantizeCommand = (terminal: Terminal, signal: AbortSignal): Comman
     .option('--evaluate <spec>', 'data to compare float and variant on; take other samples than for calibration')
     .option('--preprocess <file>', 'preprocessing record; by default MODEL.preprocess.json or the model’s metadata')
     .option('--report <dir>', 'folder for report.json and report.html')
-    .addOption(new Option('--recipe <name>', 'what to build').choices(['float', 'int8']).default('int8'))
+    .addOption(new Option('--recipe <name>', 'what to build').choices(Recipe.options).default('int8'))
+    .option('--max-drop <points>', 'accuracy that pruned-int8 may give up', '1')
     .option('--seed <number>', 'seed of random inputs', '1')
     .addOption(profilesOption())
     .option('--json', 'print the result as one JSON line')
@@ -71,6 +73,7 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
       modelName: path.basename(model).replace(/\.onnx$/i, ''),
       profile,
       recipe: flags.recipe,
+      maxDrop: Number(flags.maxDrop),
       calibrate: flags.calibrate ?? null,
       evaluate: flags.evaluate ?? null,
       preprocess: record,

@@ -24,18 +24,23 @@ export type Importance = 'obs' | 'l1' | 'l2' | 'random';
 /** Either a share of every group's channels to remove, or a share of the multiply-accumulates to keep. */
 export type PruneTarget = { readonly ratio: number } | { readonly macs: number };
 
-export interface PruneOptions {
+export interface OrderOptions {
   readonly importance: Importance;
-  readonly target: PruneTarget;
   readonly alignment: Alignment;
   /** Groups that a residual connection ties together are pruned too. */
   readonly tied: boolean;
-  readonly refit: boolean;
   readonly data: Dataset;
   readonly feeding: BatchOptions;
   readonly seed: number;
+}
+
+export interface CutOptions {
+  readonly target: PruneTarget;
+  readonly refit: boolean;
   readonly onProgress?: ((share: number, what: string) => void) | undefined;
 }
+
+export type PruneOptions = OrderOptions & CutOptions;
 
 export interface GroupWidth {
   readonly group: string;
@@ -58,14 +63,18 @@ const EXACT = 1e-3;
 const BUDGET_ROUNDS = 6;
 const BUDGET_SLACK = 1.005;
 
-interface Subject {
+/** A network with everything that is known before a width is chosen; cut it to as many targets as are wanted. */
+export interface Prunable {
   readonly graph: Graph;
   readonly trace: Trace;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly feeds: Feeds;
   readonly groups: readonly Group[];
+  readonly frozen: Groups['frozen'];
   readonly steps: ReadonlyMap<string, number>;
   readonly removals: ReadonlyMap<string, Removal>;
+  readonly data: Dataset;
+  readonly feeding: BatchOptions;
 }
 
 async function firstFeeds(data: Dataset, feeding: BatchOptions): Promise<Feeds> {
@@ -78,7 +87,7 @@ export async function traceGroups(
   graph: Graph,
   data: Dataset,
   feeding: BatchOptions,
-): Promise<Pick<Subject, 'trace' | 'shapes' | 'feeds'> & { found: Groups }> {
+): Promise<Pick<Prunable, 'trace' | 'shapes' | 'feeds'> & { found: Groups }> {
   const feeds = await firstFeeds(data, feeding);
   const shapes = await runShapes(graph, feeds);
   const trace = traceChannels(graph, shapes);
@@ -86,11 +95,12 @@ export async function traceGroups(
 }
 
 /**
+ * Finds the groups of a network and the order in which their channels go.
  * @param graph after its exact rewrites; stays as it is
- * @throws ESP_NOTHING_PRUNABLE, ESP_PRUNE_BUDGET_MISSED, ESP_REWRITE_NOT_EXACT
+ * @throws ESP_NOTHING_PRUNABLE
  */
-export async function prune(graph: Graph, options: PruneOptions): Promise<Pruned> {
-  const { alignment, data, feeding, onProgress, target, tied } = options;
+export async function orderPruning(graph: Graph, options: OrderOptions): Promise<Prunable> {
+  const { alignment, data, feeding, tied } = options;
   const { trace, shapes, feeds, found } = await traceGroups(graph, data, feeding);
   const groups = found.prunable.filter((group) => group.channels.length > 1 && (tied || isInner(group)));
   if (groups.length === 0) {
@@ -98,36 +108,54 @@ export async function prune(graph: Graph, options: PruneOptions): Promise<Pruned
     throw NothingPrunable({ why: reasons.join('; ') || 'no layer makes channels that another one reads' });
   }
   const steps = new Map(groups.map((group) => [group.id, stepOf(graph, trace, group, alignment)]));
-  onProgress?.(0, 'ordering channels');
   const removals = await orderChannels(graph, trace, groups, options);
-  const subject: Subject = { graph, trace, shapes, feeds, groups, steps, removals };
-  onProgress?.(0.3, 'choosing widths');
+  return { graph, trace, shapes, feeds, groups, frozen: found.frozen, steps, removals, data, feeding };
+}
+
+/**
+ * Cuts a network to a target and refits it.
+ * @throws ESP_PRUNE_BUDGET_MISSED, ESP_REWRITE_NOT_EXACT
+ */
+export async function pruneTo(
+  subject: Prunable,
+  { target, refit: withRefit, onProgress }: CutOptions,
+): Promise<Pruned> {
+  const { graph, trace, shapes, groups, frozen, data, feeding } = subject;
+  onProgress?.(0, 'choosing widths');
   const macsBefore = totalMacs(graph, shapes);
   const fitted =
     'ratio' in target
       ? await cutTo(subject, uniformWidths(subject, 1 - target.ratio))
       : await cutToBudget(subject, target.macs * macsBefore, macsBefore);
   await checkCut(subject, fitted);
-  onProgress?.(0.4, 'refitting');
   const readers = new Set(fitted.changed.flatMap(({ consumers }) => consumers.map(({ name }) => name)));
-  const refitted = options.refit
+  const kept = keptChannels(trace, fitted.removed);
+  const refitted = withRefit
     ? await refit(fitted.graph, graph, readers, {
-        ...{ data, feeding, kept: keptChannels(trace, fitted.removed) },
-        onProgress: (share) => onProgress?.(0.4 + 0.6 * share, 'refitting'),
+        ...{ data, feeding, kept },
+        onProgress: (share) => onProgress?.(0.1 + 0.9 * share, 'refitting'),
       })
     : [];
   verify(fitted.graph, 'prune');
   const widths = groups.map(({ id, channels }) => ({
     ...{ group: id, before: channels.length, after: fitted.widths.get(id) ?? channels.length },
   }));
-  return { graph: fitted.graph, widths, frozen: found.frozen, macsBefore, macsAfter: fitted.macs, refitted };
+  return { graph: fitted.graph, widths, frozen, macsBefore, macsAfter: fitted.macs, refitted };
+}
+
+/** Both steps. @throws ESP_NOTHING_PRUNABLE, ESP_PRUNE_BUDGET_MISSED, ESP_REWRITE_NOT_EXACT */
+export async function prune(graph: Graph, options: PruneOptions): Promise<Pruned> {
+  options.onProgress?.(0, 'ordering channels');
+  const subject = await orderPruning(graph, options);
+  const onProgress = (share: number, what: string): void => options.onProgress?.(0.4 + 0.6 * share, what);
+  return pruneTo(subject, { ...options, onProgress });
 }
 
 async function orderChannels(
   graph: Graph,
   trace: Trace,
   groups: readonly Group[],
-  { importance, data, feeding, seed }: PruneOptions,
+  { importance, data, feeding, seed }: OrderOptions,
 ): Promise<Map<string, Removal>> {
   const readers =
     importance === 'obs' ? await readersOf(graph, trace, groups, data, feeding) : new Map<string, never>();
@@ -142,7 +170,7 @@ async function orderChannels(
   );
 }
 
-const uniformWidths = ({ groups, steps }: Subject, keptShare: number): Map<string, number> =>
+const uniformWidths = ({ groups, steps }: Prunable, keptShare: number): Map<string, number> =>
   new Map(groups.map(({ id, channels }) => [id, uniformWidth(channels.length, steps.get(id)!, keptShare)]));
 
 interface Cut {
@@ -153,7 +181,7 @@ interface Cut {
   readonly macs: number;
 }
 
-async function cutTo(subject: Subject, widths: ReadonlyMap<string, number>): Promise<Cut> {
+async function cutTo(subject: Prunable, widths: ReadonlyMap<string, number>): Promise<Cut> {
   const removed = new Set<number>();
   const changed: Group[] = [];
   for (const group of subject.groups) {
@@ -168,12 +196,12 @@ async function cutTo(subject: Subject, widths: ReadonlyMap<string, number>): Pro
 }
 
 /** A copy of the network with a trace of its own: the nodes of a trace belong to one graph. */
-function retraced({ graph, shapes }: Subject): { graph: Graph; trace: Trace } {
+function retraced({ graph, shapes }: Prunable): { graph: Graph; trace: Trace } {
   const copy = cloneGraph(graph);
   return { graph: copy, trace: traceChannels(copy, shapes) };
 }
 
-async function cutToBudget(subject: Subject, budget: number, whole: number): Promise<Cut> {
+async function cutToBudget(subject: Prunable, budget: number, whole: number): Promise<Cut> {
   const curves = subject.groups.map((group) =>
     curveOf(
       subject.graph,
@@ -212,7 +240,7 @@ function keptChannels({ producers, classes }: Trace, removed: ReadonlySet<number
 }
 
 /** Removing channels must be the same as letting nobody read them. A wrong index anywhere shows here. */
-async function checkCut(subject: Subject, cut: Cut): Promise<void> {
+async function checkCut(subject: Prunable, cut: Cut): Promise<void> {
   const silent = retraced(subject);
   silenceChannels(silent.graph, silent.trace, cut.removed);
   const [expected, found] = await Promise.all(

@@ -18,6 +18,7 @@ import { compare } from './accuracy.js';
 import { goldenTolerance, makeGolden } from './golden.js';
 import { type Candidate, makeInt8 } from './int8.js';
 import { measurePair } from './latency.js';
+import { type Narrowed, narrow } from './narrow.js';
 import { describeNodes } from './nodes.js';
 import type { BuildOptions, BuiltVariant } from './options.js';
 import { assembleReport, type Evidence } from './report.js';
@@ -26,6 +27,8 @@ import { writeArtifact } from './write.js';
 /** Calibration reads no more samples than this: ranges have settled long before. */
 const CALIBRATION_MAX = 512;
 const EVALUATION_BATCH = 8;
+/** Points of accuracy that pruning may cost when the model has no budget of its own. */
+const DEFAULT_MAX_DROP = 1;
 const STEPS = ['read', 'quantize', 'evaluate', 'measure', 'write'] as const;
 /** Share of the whole at which each step starts, from builds of the sample. */
 const STARTS = [0, 0.05, 0.5, 0.8, 0.97, 1];
@@ -80,7 +83,7 @@ export async function buildVariant(options: BuildOptions): Promise<BuiltVariant>
   const started = process.cpuUsage();
   tell('read', 0, options.modelName);
   const inputs = await readInputs(options);
-  const candidate = options.recipe === 'int8' ? await quantizeStep(options, inputs, tell) : null;
+  const candidate = options.recipe !== 'float' ? await quantizeStep(options, inputs, tell) : null;
   const proof = await proveStep(options, inputs, candidate, tell);
   const slower = proof.evidence.speedup !== null && proof.evidence.speedup < 1;
   if (candidate?.int8 && slower) {
@@ -88,7 +91,7 @@ export async function buildVariant(options: BuildOptions): Promise<BuiltVariant>
     const float = await proveStep(
       options,
       inputs,
-      { ...candidate, int8: null, notes: [...candidate.notes, reason] },
+      { ...candidate, int8: null, isPruned: false, notes: [...candidate.notes, reason] },
       tell,
     );
     return finish(options, inputs, float, started, tell);
@@ -102,12 +105,16 @@ async function quantizeStep(options: BuildOptions, inputs: Inputs, tell: Tell): 
   if (options.preprocess) writePreprocess(inputs.original, options.preprocess);
   tell('quantize', 0, `calibrating on ${Math.min(data.n, CALIBRATION_MAX)} samples`);
   const feeding = { ...inputs.feeding, batchSize: calibrationBatch(inputs.specs), limit: CALIBRATION_MAX };
-  return makeInt8(inputs.original, options.profile, {
-    data,
-    feeding,
-    signal: options.signal,
-    onProgress: (share) => tell('quantize', 0.8 * share),
-  });
+  const { profile, recipe, maxDrop, signal } = options;
+  const pruning = recipe === 'pruned-int8';
+  const from = pruning ? 0.6 : 0;
+  const narrowing = (prepared: Graph): Promise<Narrowed> =>
+    narrow(prepared, {
+      ...{ profile, data, feeding: { ...inputs.feeding, signal }, maxDrop: maxDrop ?? DEFAULT_MAX_DROP },
+      onProgress: (share) => tell('quantize', from * share, 'removing channels'),
+    });
+  const onProgress = (share: number): void => tell('quantize', from + (0.8 - from) * share);
+  return makeInt8(inputs.original, profile, { data, feeding, signal, onProgress }, pruning ? narrowing : null);
 }
 
 interface Proof {
@@ -195,6 +202,6 @@ async function finish(
     sessionOptions: options.profile.session,
     golden: { path: 'golden.json', tolerance: proof.golden.tolerance },
     report,
-    kept: proof.evidence.method,
+    kept: proof.evidence.candidate?.isPruned ? 'pruned-int8' : proof.evidence.method,
   };
 }

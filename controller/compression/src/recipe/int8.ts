@@ -4,11 +4,14 @@ import type { PassRecord } from '../passes/index.js';
 import { PER_CHANNEL_OPSET } from '../passes/raise-opset.js';
 import type { CalibrationOptions } from '../quantize/calibrate.js';
 import { type Quantized, quantize } from '../quantize/quantize.js';
+import type { Narrowed } from './narrow.js';
 import { prepare, quantizedNode } from './prepare.js';
 
 /** What the int8 recipe made of a model; `int8` is null when the original is to be kept, and the notes say why. */
 export interface Candidate {
   readonly int8: Quantized | null;
+  /** Channels were removed before. */
+  readonly isPruned: boolean;
   readonly prepared: Graph;
   readonly passes: readonly PassRecord[];
   readonly notes: readonly string[];
@@ -17,32 +20,42 @@ export interface Candidate {
 /** QuantizeLinear exists from here on [ONNX QuantizeLinear-10]. */
 const QDQ_OPSET = 10;
 
-/** Prepares and quantizes a model for a profile. A model that is quantized already is never quantized twice. */
+/** Prepares, with `narrowing` prunes, and quantizes a model for a profile. A model that is quantized already is never quantized twice. */
 export async function makeInt8(
   original: Graph,
   profile: HardwareProfile,
   options: CalibrationOptions,
+  narrowing: ((prepared: Graph) => Promise<Narrowed>) | null = null,
 ): Promise<Candidate> {
-  const keep = (note: string): Candidate => ({ int8: null, prepared: original, passes: [], notes: [note] });
+  const keep = (note: string): Candidate => ({
+    int8: null,
+    isPruned: false,
+    prepared: original,
+    passes: [],
+    notes: [note],
+  });
   if (!profile.precisions.includes('int8')) return keep(`${profile.id} has no int8, so float was kept.`);
   const quantized = quantizedNode(original);
   if (quantized) {
     return keep(`The model is quantized already (${quantized.opType}, ${quantized.name}); it was kept as it is.`);
   }
   const prepared = await prepare(original, options.data, options.feeding);
-  const notes = [...prepared.notes];
+  const narrowed = await narrowing?.(prepared.graph);
+  const graph = narrowed?.graph ?? prepared.graph;
+  const notes = [...prepared.notes, ...(narrowed?.notes ?? [])];
   const used = { ...profile };
-  if (prepared.graph.opset() < PER_CHANNEL_OPSET) {
-    if (prepared.graph.opset() < QDQ_OPSET) {
-      return keep(`Opset ${prepared.graph.opset()} could not be raised and has no QuantizeLinear, so float was kept.`);
+  if (graph.opset() < PER_CHANNEL_OPSET) {
+    if (graph.opset() < QDQ_OPSET) {
+      return keep(`Opset ${graph.opset()} could not be raised and has no QuantizeLinear, so float was kept.`);
     }
     used.scheme = { ...profile.scheme, perChannel: false };
-    notes.push(`Opset ${prepared.graph.opset()} could not be raised, so weights have one scale a tensor.`);
+    notes.push(`Opset ${graph.opset()} could not be raised, so weights have one scale a tensor.`);
   }
-  const int8 = await quantize(prepared.graph, used, options);
+  const int8 = await quantize(graph, used, options);
   if (!int8) notes.push(`No node of the model has an int8 kernel on ${profile.id}, so float was kept.`);
   else notes.push(...describe(int8));
-  return { int8, prepared: prepared.graph, passes: prepared.passes, notes };
+  const passes = narrowed ? [...prepared.passes, narrowed.pass] : prepared.passes;
+  return { int8, isPruned: int8 !== null && narrowed?.isPruned === true, prepared: graph, passes, notes };
 }
 
 function describe({ method, candidates, insertion }: Quantized): string[] {

@@ -1,4 +1,4 @@
-import type { ArtifactFile, Preprocess, Report, SessionOptions, TensorSpec } from '@espalier/proto';
+import type { ArtifactFile, Preprocess, Recipe, Report, SessionOptions, TensorSpec } from '@espalier/proto';
 import type { HardwareProfile } from '../hardware/profile.js';
 
 export interface Progress {
@@ -14,7 +14,9 @@ export interface BuildOptions {
   readonly modelPath: string;
   readonly modelName: string;
   readonly profile: HardwareProfile;
-  readonly recipe: 'float' | 'int8';
+  readonly recipe: Recipe;
+  /** Points of accuracy that `pruned-int8` may give up; by default 1. */
+  readonly maxDrop?: number | null;
   /** Data SPECs. Without one for evaluation, accuracy is read from the calibration data and labelled so. */
   readonly calibrate: string | null;
   readonly evaluate: string | null;
@@ -36,6 +38,6 @@ export interface BuiltVariant {
   readonly sessionOptions: SessionOptions;
   readonly golden: { readonly path: string; readonly tolerance: Record<string, number> };
   readonly report: Report;
-  /** `float` when the recipe was int8 and the original was the better build; the report's notes say why. */
-  readonly kept: 'float' | 'int8';
+  /** What came out: a recipe stops where nothing more is gained, and the report's notes say why. */
+  readonly kept: Recipe;
 }

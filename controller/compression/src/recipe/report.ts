@@ -95,7 +95,8 @@ function notesOf({ profile, preprocess, calibrate, evaluate }: BuildOptions, evi
 /** The command that builds the same again. */
 export function commandOf(options: BuildOptions): string {
   const parts = ['npx espalier quantize', options.modelPath, '-o OUT', `--profile ${options.profile.id}`];
-  if (options.recipe === 'float') parts.push('--recipe float');
+  if (options.recipe !== 'int8') parts.push(`--recipe ${options.recipe}`);
+  if (options.recipe === 'pruned-int8' && options.maxDrop != null) parts.push(`--max-drop ${options.maxDrop}`);
   if (options.calibrate) parts.push(`--calibrate '${options.calibrate}'`);
   if (options.evaluate) parts.push(`--evaluate '${options.evaluate}'`);
   return parts.join(' ');

@@ -27,7 +27,7 @@ const lines = (out: string) =>
     .map((line) => JSON.parse(line));
 
 t.test('every command explains itself', async (t) => {
-  for (const args of [[], ['quantize'], ['evaluate'], ['inspect'], ['profiles']]) {
+  for (const args of [[], ['quantize'], ['prune'], ['groups'], ['evaluate'], ['inspect'], ['profiles']]) {
     const { code, out } = await espalier(...args, '--help');
     t.equal(code, 0);
     t.match(out, /Usage: espalier/);
@@ -107,4 +107,31 @@ t.test('a model cut in half is refused, not crashed on', async (t) => {
   const { code, err } = await espalier('inspect', file);
   t.equal(code, 2);
   t.match(err, /ESP_MODEL_INVALID/);
+});
+
+t.test('groups: what can go together, and what must stay', async (t) => {
+  const [line] = lines((await espalier('groups', sample.model, '--json')).out);
+  t.ok(line.groups.length > 5);
+  t.match(line.frozen, [{ channels: 10, reason: /output of the model/ }]);
+  const { out } = await espalier('groups', sample.model);
+  t.match(out, /GROUP +CHANNELS/);
+  t.match(out, /Fixed: .*10 channels/);
+});
+
+t.test('prune: fewer multiply-accumulates, nearly the same answers; refused when nothing is asked right', async (t) => {
+  const file = path.join(t.testdir(), 'pruned.onnx');
+  const args = [sample.model, '-o', file, '--calibrate', sample.calibrate, '--evaluate', sample.evaluate, '--json'];
+  const { code, out } = await espalier('prune', ...args, '--macs', '0.7', '--samples', '200');
+  t.equal(code, 0);
+  const [line] = lines(out);
+  t.ok(line.macsShare <= 0.704, `${line.macsShare}`);
+  t.ok(line.top1Float - line.top1 < 5, `${line.top1Float} -> ${line.top1}`);
+  t.ok(existsSync(file));
+  t.match(lines((await espalier('evaluate', file, '--data', sample.evaluate, '--json')).out), [{ top1: line.top1 }]);
+  const both = await espalier('prune', ...args, '--macs', '0.7', '--ratio', '0.5');
+  t.equal(both.code, 1);
+  t.match(both.err, /cannot be used with/);
+  const tiny = await espalier('prune', ...args, '--macs', '0.01');
+  t.equal(tiny.code, 2);
+  t.match(tiny.err, /ESP_PRUNE_BUDGET_MISSED.*nearest/s);
 });

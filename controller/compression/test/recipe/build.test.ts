@@ -151,3 +151,17 @@ t.test('a build that is stopped ends with the reason', async (t) => {
   const onProgress = ({ fraction }: Progress) => fraction > 0.2 && stop.abort(new Error('enough'));
   await t.rejects(build(t.testdir(), { signal: stop.signal, onProgress }), { message: 'enough' });
 });
+
+t.test('fewer channels within the allowed drop; without labels nothing is removed', async (t) => {
+  const pruned = await build(t.testdir(), { recipe: 'pruned-int8', maxDrop: 2 });
+  t.equal(pruned.kept, 'pruned-int8');
+  const { report } = pruned;
+  t.ok(report.float.top1! - report.variant.top1! <= 2, `${report.float.top1} -> ${report.variant.top1}`);
+  t.ok(report.sizeRatio > 3.3, `${report.sizeRatio.toFixed(2)} times smaller; int8 alone is 3.06`);
+  const pass = report.passes.find(({ name }) => name === 'prune');
+  t.ok(pass!.applied > 0 && /channels became/.test(pass!.reasons[0]!));
+  t.match(report.commands[0], /--recipe pruned-int8 --max-drop 2/);
+  const whole = await build(t.testdir(), { recipe: 'pruned-int8', calibrate: 'random:32', evaluate: 'random:8' });
+  t.equal(whole.kept, 'int8');
+  t.ok(whole.report.notes.some((note) => /No channels were removed: it takes at least 100 labelled/.test(note)));
+});

@@ -1,9 +1,8 @@
-import type { WindowClass } from '@espalier/proto';
+import type { Recipe, WindowClass } from '@espalier/proto';
 import type { Budget } from '@espalier/proto/api';
 
-/** A rung of the recipe ladder, slowest and most exact first. */
-export type Recipe = 'float' | 'int8';
-export const LADDER: readonly Recipe[] = ['float', 'int8'];
+/** The recipe ladder, slowest and most exact first. */
+export const LADDER: readonly Recipe[] = ['float', 'int8', 'pruned-int8'];
 
 export interface LoopLatency {
   readonly p95Us: number | null;

@@ -1,8 +1,9 @@
-import { LADDER, type LoopInput, type LoopVariant, type Numbers, type Proposal, type Recipe } from './loop.types.js';
+import type { Recipe } from '@espalier/proto';
+import { LADDER, type LoopInput, type LoopVariant, type Numbers, type Proposal } from './loop.types.js';
 
 /**
  * What the loop does next for one model on one profile. Pure. It acts only on a measured p95 that misses the budget,
- * in windows that can be trusted, one thing at a time, and climbs the ladder float -> int8 -> nothing left.
+ * in windows that can be trusted, one thing at a time, and climbs the ladder float -> int8 -> int8 with fewer channels -> nothing left.
  */
 export function nextProposal(input: LoopInput, now: number): Proposal {
   const missed = findMiss(input);
@@ -92,6 +93,10 @@ function refuse(input: LoopInput, variant: LoopVariant): string | null {
   }
   if (variant.proofSpeedup !== null && variant.proofSpeedup <= 1) {
     return `it is not faster than float in the proof (${variant.proofSpeedup.toFixed(2)}x)`;
+  }
+  const before = input.variants.find(({ recipe }) => recipe === LADDER[LADDER.indexOf(variant.recipe) - 1]);
+  if (variant.proofSpeedup !== null && before?.proofSpeedup && variant.proofSpeedup <= before.proofSpeedup) {
+    return `it is not faster than ${before.recipe} (${variant.proofSpeedup.toFixed(2)}x of float, ${before.proofSpeedup.toFixed(2)}x)`;
   }
   if (maxSizeBytes !== null && variant.sizeBytes !== null && variant.sizeBytes > maxSizeBytes) {
     return `it has ${variant.sizeBytes} bytes, the budget allows ${maxSizeBytes}`;

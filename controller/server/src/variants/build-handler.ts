@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { type HardwareProfile, loadProfiles } from '@espalier/compression';
-import { type ArtifactFile, artifactDigest, type ErrorBody } from '@espalier/proto';
+import { type ArtifactFile, artifactDigest, type ErrorBody, Recipe } from '@espalier/proto';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { ArtifactStore } from '../artifacts/artifact-store.js';
 import { Config } from '../common/config.js';
@@ -41,14 +41,16 @@ export class BuildHandler implements JobHandler, OnModuleInit {
   async prepare(job: JobEntity): Promise<BuildTask> {
     const model = await this.models.get(job.modelId!);
     const dataset = job.datasetId === null ? null : await this.datasets.get(job.datasetId);
-    const isFloat = job.recipe === 'float';
+    const recipe = Recipe.parse(job.recipe);
+    const isFloat = recipe === 'float';
     await this.variants.update(job.variantId!, { state: 'building', error: null });
     this.bus.emit('variant', job.variantId!);
     return {
       modelPath: this.store.pathOf(model.fileSha256),
       modelName: model.name,
       profile: await findProfile(job.profile!),
-      recipe: isFloat ? 'float' : 'int8',
+      recipe,
+      maxDrop: model.budget.maxAccuracyDrop,
       calibrate: isFloat ? (dataset?.calibrate ?? null) : (dataset?.calibrate ?? NO_DATA),
       evaluate: dataset?.evaluate ?? null,
       preprocess: model.preprocess,
@@ -64,7 +66,7 @@ export class BuildHandler implements JobHandler, OnModuleInit {
     await this.variants.update(job.variantId!, {
       state: 'ready',
       method: kept,
-      note: kept === job.recipe ? null : `float was kept: ${report.notes.join('; ') || 'no gain on this profile'}`,
+      note: kept === job.recipe ? null : `${kept} was kept: ${report.notes.join('; ') || 'no gain on this profile'}`,
       digest: artifactDigest(files),
       files,
       parts: { entry, inputs, outputs, sessionOptions, golden },

@@ -1,4 +1,4 @@
-import type { ArtifactFile, ErrorBody, Report, SessionOptions, TensorSpec } from '@espalier/proto';
+import type { ArtifactFile, ErrorBody, Recipe, Report, SessionOptions, TensorSpec } from '@espalier/proto';
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /** What the builder made, beyond its report: what a manifest needs. */
@@ -19,7 +19,7 @@ export class VariantEntity {
   @Column('text') modelId!: string;
   @Column('text') profile!: string;
   /** The recipe asked for; `method` is what came out. */
-  @Column('text') recipe!: 'float' | 'int8';
+  @Column('text') recipe!: Recipe;
   @Column('text') method!: string;
   @Column('text') state!: 'building' | 'ready' | 'failed';
   @Column('text', { nullable: true }) note!: string | null;

@@ -1,3 +1,4 @@
+import type { Recipe } from '@espalier/proto';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { NoProfiles, NotFound } from '../common/errors.js';
@@ -15,7 +16,7 @@ import { VariantRepository } from './variant.repository.js';
 export interface BuildRequest {
   /** Empty: the profiles of enrolled devices. */
   readonly profiles: readonly string[];
-  readonly recipes: readonly ('float' | 'int8')[];
+  readonly recipes: readonly Recipe[];
   /** undefined: the model's. */
   readonly datasetId?: string | null | undefined;
   readonly requestedBy: string;
@@ -82,12 +83,7 @@ export class VariantService {
     return [...new Set(devices.map((device) => device.profile).filter((profile) => profile !== null))];
   }
 
-  async #queue(
-    model: ModelEntity,
-    profile: string,
-    recipe: 'float' | 'int8',
-    requestedBy: string,
-  ): Promise<VariantEntity> {
+  async #queue(model: ModelEntity, profile: string, recipe: Recipe, requestedBy: string): Promise<VariantEntity> {
     const variant: VariantEntity = {
       ...{ id: newId('var'), modelId: model.id, profile, recipe, method: recipe, state: 'building', note: null },
       ...{ digest: null, files: [], parts: null, report: null, error: null, jobId: null, createdAt: this.clock.now() },

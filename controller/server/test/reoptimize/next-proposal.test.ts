@@ -29,6 +29,12 @@ const int8 = (change: Partial<LoopVariant> = {}): LoopVariant =>
     measuredP95Us: null,
     ...change,
   });
+const pruned = (change: Partial<LoopVariant> = {}): LoopVariant =>
+  int8({
+    ...{ id: 'v-pruned', recipe: 'pruned-int8', method: 'pruned-int8', digest: '9'.repeat(64), accuracyDrop: 0.8 },
+    ...{ sizeBytes: 150_000, proofSpeedup: 2.1 },
+    ...change,
+  });
 const latency = { p95Us: 200, n: 500, class: 'clean' as const, measuredAtMs: NOW - 1000 };
 const input = (change: Partial<LoopInput> = {}): LoopInput => ({
   autoOptimize: true,
@@ -102,8 +108,41 @@ for (const [name, value, kind, reason] of [
     /not measured here/,
   ],
   [
-    'says that nothing is left after a rejection',
+    'goes on to fewer channels after a rejection',
     { variants: [variant(), int8()], decisions: [decision('rejected', 'v-int8')] },
+    'build',
+    /pruned-int8 is the next recipe/,
+  ],
+  [
+    'prunes when int8 serves and still misses the budget',
+    { servingDigest: '8'.repeat(64), variants: [variant(), int8({ measuredP95Us: 200 })] },
+    'build',
+    /pruned-int8 is the next recipe/,
+  ],
+  [
+    'rolls out a pruned build that is faster',
+    { servingDigest: '8'.repeat(64), variants: [variant(), int8(), pruned()] },
+    'rollout',
+    /0.8 points below float, 2.10x/,
+  ],
+  [
+    'rejects a pruned build that is no faster than int8',
+    { servingDigest: '8'.repeat(64), variants: [variant(), int8(), pruned({ proofSpeedup: 1.55 })] },
+    'rejected',
+    /not faster than int8 \(1.55x of float, 1.60x\)/,
+  ],
+  [
+    'rejects a build that kept its channels',
+    { servingDigest: '8'.repeat(64), variants: [variant(), int8(), pruned({ method: 'int8', note: 'no labels' })] },
+    'rejected',
+    /kept int8: no labels/,
+  ],
+  [
+    'says that nothing is left after the last rejection',
+    {
+      variants: [variant(), int8(), pruned()],
+      decisions: [decision('rejected', 'v-pruned'), decision('rejected', 'v-int8')],
+    },
     'nothing-left',
     /nearest is float with p95 200 us, 1.25x/,
   ],
@@ -115,19 +154,22 @@ for (const [name, value, kind, reason] of [
   ],
   [
     'and then says that nothing is left',
-    { variants: [variant(), int8({ measuredP95Us: 170 })], decisions: [decision('rolled-back', 'v-int8', 700_000)] },
+    {
+      variants: [variant(), int8({ measuredP95Us: 170 }), pruned()],
+      decisions: [decision('rejected', 'v-pruned'), decision('rolled-back', 'v-int8', 700_000)],
+    },
     'nothing-left',
     /nearest is int8 with p95 170 us, 1.06x/,
   ],
   [
-    'nothing is left above int8',
-    { servingDigest: '8'.repeat(64), variants: [variant(), int8({ measuredP95Us: 200 })] },
+    'nothing is left above pruned int8',
+    { servingDigest: '9'.repeat(64), variants: [variant(), int8(), pruned({ measuredP95Us: 200 })] },
     'nothing-left',
     /no recipe is left/,
   ],
   [
     'says so once',
-    { servingDigest: '8'.repeat(64), variants: [int8()], decisions: [decision('nothing-left', null)] },
+    { servingDigest: '9'.repeat(64), variants: [pruned()], decisions: [decision('nothing-left', null)] },
     'wait',
     /nothing is left/,
   ],
