@@ -22,6 +22,7 @@ const commands = {
   test: 'deploy/test.mjs',
   build: null,
   'bench:models': 'test/bench/models.ts',
+  'bench:training': 'test/bench/training.ts',
   'test:systemd': 'test/systemd/run.ts',
   'test:devices': 'test/devices/run.ts',
   'contract:generate': 'proto/scripts/generate.mjs',

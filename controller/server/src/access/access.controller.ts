@@ -34,10 +34,14 @@ export class AccessController {
   @Post('session')
   async signIn(
     @Body({ schema: SignIn }) body: SignIn,
+    @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<Session> {
     const { secret, user } = await this.access.signIn(body);
-    response.cookie(COOKIE, secret, { httpOnly: true, sameSite: 'strict', path: '/', maxAge: 30 * 86_400_000 });
+    // A TLS proxy in front says so in this header; whoever invents it only keeps the cookie from himself.
+    const secure = request.headers['x-forwarded-proto'] === 'https';
+    const lifetime = { path: '/', maxAge: 30 * 86_400_000 };
+    response.cookie(COOKIE, secret, { httpOnly: true, sameSite: 'strict', secure, ...lifetime });
     await this.audit.record(user.name, 'signed in', user.id);
     return { user: { id: user.id, name: user.name, role: user.role, passwordSet: user.passwordHash !== null } };
   }

@@ -33,6 +33,13 @@ t.test('an admin who came by link chooses a password and comes back with it', as
 t.test('the cookie is out of reach of scripts and of other sites', async (t) => {
   const { headers } = await stranger.call('POST', '/session', { name: 'admin', password: 'correct horse battery' });
   t.match(headers.get('set-cookie'), /HttpOnly/);
+  t.notMatch(headers.get('set-cookie'), /Secure/);
+  const behindTls = await stranger.open('/session', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-forwarded-proto': 'https' },
+    body: JSON.stringify({ name: 'admin', password: 'correct horse battery' }),
+  });
+  t.match(behindTls.headers.get('set-cookie'), /Secure/, 'behind a TLS proxy it travels over TLS only');
   t.match(headers.get('set-cookie'), /SameSite=Strict/);
   const forged = await admin.open('/enrolment-tokens', { method: 'POST', headers: { origin: 'http://evil.example' } });
   t.equal(forged.status, 403);
