@@ -25,6 +25,9 @@ export interface NodeDraft {
 export const intAttribute = (name: string, value: number): AttributeProto =>
   create(AttributeProtoSchema, { name, type: Kind.INT, i: BigInt(value) });
 
+export const intsAttribute = (name: string, values: readonly number[]): AttributeProto =>
+  create(AttributeProtoSchema, { name, type: Kind.INTS, ints: values.map(BigInt) });
+
 export function intOf(node: Node, name: string, otherwise: number): number {
   const found = node.attributes.get(name);
   return found ? Number(found.i) : otherwise;

@@ -1,58 +1,63 @@
-import type { TensorSpec } from '@espalier/proto';
-import type { Dataset } from '../data/content.js';
-import { type BatchOptions, batches } from '../data/feeds.js';
+import type { Tensor } from 'onnxruntime-node';
+import type { Batch } from '../data/feeds.js';
 import { cloneGraph, encodeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
 import { Session } from '../runtime/session.js';
+import { type ChannelFigures, ChannelStats } from './channel-stats.js';
 import { Observer } from './observer.js';
 
-export interface CalibrationOptions {
-  readonly data: Dataset;
-  readonly feeding: BatchOptions;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((share: number) => void) | undefined;
-}
-
-/** Floats of one batch that all observed tensors of a model may hold together. */
-const BATCH_FLOATS_MAX = 200_000;
-
-/** Samples that are run at once: many small ones, few large ones, so that memory stays flat. */
-export function calibrationBatch(inputs: readonly TensorSpec[]): number {
-  const floats = inputs.reduce(
-    (sum, { shape }) => sum + shape.slice(1).reduce<number>((n, dim) => n * (typeof dim === 'number' ? dim : 1), 1),
-    0,
-  );
-  return Math.max(1, Math.min(16, Math.floor(BATCH_FLOATS_MAX / Math.max(1, floats))));
-}
-
-/**
- * Runs the float graph over the data, twice, and watches the given values: first their extremes, then histograms
- * between them. Memory does not grow with the number of samples.
- */
-export async function observe(
+/** Runs a float graph and hands over the given values, batch by batch. */
+async function watch(
   graph: Graph,
-  values: Iterable<string>,
-  options: CalibrationOptions,
-): Promise<Map<string, Observer>> {
-  const observers = new Map([...values].map((value) => [value, new Observer()]));
+  values: readonly string[],
+  samples: readonly Batch[],
+  see: (value: string, data: Float32Array, dims: readonly number[]) => void,
+): Promise<void> {
   const fed = new Set(graph.inputs.map((input) => input.name));
-  const inner = [...observers.keys()].filter((value) => !fed.has(value));
+  const inner = values.filter((value) => !fed.has(value));
   const session = await Session.open(encodeModel(cloneGraph(graph, inner)), 'the calibration graph');
-  const n = Math.min(options.data.n, options.feeding.limit ?? options.data.n);
   try {
-    for (const pass of ['see', 'count'] as const) {
-      for await (const batch of batches(options.data, options.feeding)) {
-        const outputs = await session.run(batch.feeds);
-        for (const [value, observer] of observers) {
-          const tensor = outputs[value] ?? batch.feeds[value];
-          if (tensor?.data instanceof Float32Array) observer[pass](tensor.data);
-        }
-        const done = (batch.start + batch.size) / n / 2;
-        options.onProgress?.(pass === 'see' ? done : done + 0.5);
+    let outputs: Record<string, Tensor> | null = null;
+    let held = 0;
+    for (const { feeds } of samples) {
+      const rows = Object.values(feeds)[0]?.dims[0] ?? 0;
+      if (outputs && rows === held) await session.runInto(feeds, outputs);
+      else outputs = await session.run(feeds);
+      held = rows;
+      for (const value of values) {
+        const tensor = outputs[value] ?? feeds[value];
+        if (tensor?.data instanceof Float32Array) see(value, tensor.data, tensor.dims);
       }
     }
   } finally {
     await session.dispose();
   }
+}
+
+/** First pass: extremes and moments of each channel of the values. */
+export async function observeChannels(
+  graph: Graph,
+  values: Iterable<string>,
+  samples: readonly Batch[],
+): Promise<Map<string, ChannelFigures>> {
+  const stats = new Map([...values].map((value) => [value, new ChannelStats()]));
+  await watch(graph, [...stats.keys()], samples, (value, data, dims) => stats.get(value)!.see(data, dims));
+  return new Map([...stats].map(([value, one]) => [value, one.figures()]));
+}
+
+/** Second pass: histograms between the extremes. Memory does not grow with the number of samples. */
+export async function observeHistograms(
+  graph: Graph,
+  figures: ReadonlyMap<string, ChannelFigures>,
+  samples: readonly Batch[],
+): Promise<Map<string, Observer>> {
+  const observers = new Map(
+    [...figures].map(([value, { min, max }]) => {
+      const low = min.reduce((least, one) => Math.min(least, one), Number.POSITIVE_INFINITY);
+      const high = max.reduce((most, one) => Math.max(most, one), Number.NEGATIVE_INFINITY);
+      return [value, new Observer({ min: low, max: high })];
+    }),
+  );
+  await watch(graph, [...observers.keys()], samples, (value, data) => observers.get(value)!.count(data));
   return observers;
 }

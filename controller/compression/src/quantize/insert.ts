@@ -1,10 +1,10 @@
 import type { HardwareProfile } from '../hardware/profile.js';
 import type { Graph } from '../onnx/graph.js';
-import { intAttribute, intOf, type Node } from '../onnx/node.js';
-import { elementCount, floatsOf, floatTensor, int8Tensor, int32Tensor, uint8Tensor } from '../onnx/tensor.js';
+import type { Node } from '../onnx/node.js';
+import { floatsOf, floatTensor, uint8Tensor } from '../onnx/tensor.js';
 import { type Affine, affineOf, quantizeUint8, type Range } from './affine.js';
+import { quantizeConstants, type Tuning, untuned } from './node-constants.js';
 import { clipBounds, type Plan, WEIGHTED } from './place.js';
-import { quantizeBias, quantizeWeights } from './weights.js';
 
 /** What the insertion did beyond the plan, for the report. */
 export interface Insertion {
@@ -16,12 +16,14 @@ export interface Insertion {
  * Writes the plan into the graph, in place, as QuantizeLinear/DequantizeLinear pairs on activations, int8 weights and
  * int32 biases behind a DequantizeLinear.
  * @param ranges one for each of the plan's values, tied values equal
+ * @param tuning how biases and roundings are fitted; by default weights are rounded to the nearest
  */
 export function insertQuantizers(
   graph: Graph,
   plan: Plan,
   ranges: ReadonlyMap<string, Range>,
   profile: HardwareProfile,
+  tuning: Tuning = untuned,
 ): Insertion {
   const affine = new Map([...ranges].map(([value, range]) => [value, affineOf(range)]));
   absorbActivations(graph, plan, affine, ranges);
@@ -30,7 +32,13 @@ export function insertQuantizers(
   for (const node of [...graph.nodes]) {
     if (kind(node) !== 'int8') continue;
     if (WEIGHTED.has(node.opType)) {
-      const { raisedForBias, raisedForPairs } = quantizeConstants(graph, node, affine.get(node.inputs[0]!)!, profile);
+      const { raisedForBias, raisedForPairs } = quantizeConstants(
+        graph,
+        node,
+        affine.get(node.inputs[0]!)!,
+        profile.scheme,
+        tuning,
+      );
       done.raisedForBias += raisedForBias;
       done.raisedForPairs += raisedForPairs;
     } else quantizeConstantInputs(graph, node);
@@ -121,75 +129,4 @@ function quantizeConstantInputs(graph: Graph, node: Node): void {
     graph.add({ opType: 'DequantizeLinear', inputs: [data, ...scaleAndZero(graph, value, params)], outputs: [back] });
     graph.setInput(node, input, back);
   });
-}
-
-/** Where a weight's output channels lie: Conv 0, MatMul 1, Gemm 1, or 0 with transB. */
-const channelAxis = (node: Node): number =>
-  node.opType === 'Conv' || (node.opType === 'Gemm' && intOf(node, 'transB', 0) === 1) ? 0 : 1;
-
-/** Weights and bias of a Conv, Gemm or MatMul. Every use gets its own: a shared bias has a scale per use. */
-function quantizeConstants(graph: Graph, node: Node, input: Affine, profile: HardwareProfile): Insertion {
-  const tensor = graph.constantOf(node, 1)!;
-  const axis = channelAxis(node);
-  const channels = tensor.dims[axis]!;
-  const inner = elementCount(tensor.dims.slice(axis + 1));
-  const { perChannel, pairSafe } = profile.scheme;
-  const bias = biasOf(graph, node, channels);
-  const quantized = quantizeWeights({
-    weights: floatsOf(tensor)!,
-    channels,
-    channelAt: (at) => Math.floor(at / inner) % channels,
-    bias,
-    inputScale: input.scale,
-    perChannel,
-    pairSafe,
-  });
-  const { scales } = quantized;
-  const shape = perChannel ? [channels] : [];
-  const weight = `${node.name}/weight`;
-  const weightBack = graph.freshName(`${weight}/back`);
-  graph.add({
-    opType: 'DequantizeLinear',
-    inputs: [
-      graph.addConstant(`${weight}/int8`, int8Tensor(tensor.dims, quantized.values)),
-      graph.addConstant(`${weight}/scale`, floatTensor(shape, scales)),
-      graph.addConstant(`${weight}/zero`, int8Tensor(shape, new Int8Array(scales.length))),
-    ],
-    outputs: [weightBack],
-    attributes: perChannel ? [intAttribute('axis', axis)] : [],
-  });
-  graph.setInput(node, 1, weightBack);
-  if (bias)
-    addBias(
-      graph,
-      node,
-      quantizeBias(bias, input.scale, scales),
-      scales.map((scale) => scale * input.scale),
-    );
-  return quantized;
-}
-
-function addBias(graph: Graph, node: Node, values: Int32Array, scales: Float32Array): void {
-  const name = `${node.name}/bias`;
-  const back = graph.freshName(`${name}/back`);
-  const shape = scales.length > 1 || values.length === 1 ? [scales.length] : [];
-  graph.add({
-    opType: 'DequantizeLinear',
-    inputs: [
-      graph.addConstant(`${name}/int32`, int32Tensor([values.length], values)),
-      graph.addConstant(`${name}/scale`, floatTensor(shape, scales)),
-      graph.addConstant(`${name}/zero`, int32Tensor(shape, new Int32Array(scales.length))),
-    ],
-    outputs: [back],
-    attributes: shape.length > 0 ? [intAttribute('axis', 0)] : [],
-  });
-  graph.setInput(node, 2, back);
-}
-
-/** One bias a channel, or null without one. A Gemm's C may be [N], [1,N] or a scalar. */
-function biasOf(graph: Graph, node: Node, channels: number): Float32Array | null {
-  const tensor = graph.constantOf(node, 2);
-  const values = tensor ? floatsOf(tensor) : null;
-  if (!values) return null;
-  return Float32Array.from({ length: channels }, (_, channel) => values[values.length === 1 ? 0 : channel]!);
 }

@@ -9,51 +9,43 @@ const SATURATION_WEIGHT = 3;
 /** How a range is drawn from what was observed. */
 export type Method = 'minmax' | 'percentile' | 'mse';
 
-/** Streams one tensor's values; its memory does not grow with the number of samples. */
-export class Observer {
-  private min = Number.POSITIVE_INFINITY;
-  private max = Number.NEGATIVE_INFINITY;
-  private counts: Float64Array | null = null;
-  private width = 0;
+/** Values of one tensor that a histogram counts in one go; of more, every k-th is taken. */
+const COUNTED_MAX = 1 << 16;
 
-  /** First pass: the extremes. NaN is ignored; infinite values are too. */
-  see(values: Float32Array): void {
-    let { min, max } = this;
-    for (let at = 0; at < values.length; at++) {
-      const value = values[at]!;
-      if (value < min && value > Number.NEGATIVE_INFINITY) min = value;
-      if (value > max && value < Number.POSITIVE_INFINITY) max = value;
-    }
-    this.min = min;
-    this.max = max;
+/** The histogram of one tensor between its extremes; its memory does not grow with the number of samples. */
+export class Observer {
+  private readonly extremes: Range;
+  private readonly counts = new Float64Array(BINS);
+  private readonly width: number;
+
+  /** @param seen the extremes over all samples; empty (min > max) when nothing finite was seen */
+  constructor(seen: Range) {
+    this.extremes = seen.min <= seen.max ? withZero(seen) : { min: 0, max: 0 };
+    this.width = (this.extremes.max - this.extremes.min) / BINS;
   }
 
-  /** Second pass, after every value was seen: the histogram between the extremes. */
+  /** NaN, and what lies below the extremes, is not counted. */
   count(values: Float32Array): void {
-    const { min, max } = this.extremes();
-    this.counts ??= new Float64Array(BINS);
-    this.width = (max - min) / BINS;
-    if (this.width === 0) return;
     const { counts, width } = this;
-    for (let at = 0; at < values.length; at++) {
+    const { min } = this.extremes;
+    if (width === 0) return;
+    // An odd step, so that it does not always meet the same column.
+    const step = Math.floor(values.length / COUNTED_MAX) | 1;
+    for (let at = 0; at < values.length; at += step) {
       const bin = Math.floor((values[at]! - min) / width);
       if (bin >= 0) counts[bin < BINS ? bin : BINS - 1]!++;
     }
   }
 
-  extremes(): Range {
-    return this.min <= this.max ? withZero({ min: this.min, max: this.max }) : { min: 0, max: 0 };
-  }
-
   range(method: Method): Range {
-    const extremes = this.extremes();
-    if (method === 'minmax' || !this.counts || this.width === 0) return extremes;
+    const { extremes } = this;
+    if (method === 'minmax' || this.width === 0) return extremes;
     return method === 'percentile' ? this.percentile(extremes, 0.9999) : this.leastError(extremes);
   }
 
   /** Cuts the tails that together hold 1 - share of the values. */
   private percentile({ min, max }: Range, share: number): Range {
-    const counts = this.counts!;
+    const counts = this.counts;
     const total = counts.reduce((sum, count) => sum + count, 0);
     const cut = ((1 - share) / 2) * total;
     let [low, high] = [0, BINS - 1];
@@ -79,7 +71,7 @@ export class Observer {
 
   private error(start: number, range: Range, { scale, zero }: Affine): number {
     let sum = 0;
-    const counts = this.counts!;
+    const counts = this.counts;
     for (let bin = 0; bin < BINS; bin++) {
       const count = counts[bin]!;
       if (count === 0) continue;

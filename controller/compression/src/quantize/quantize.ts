@@ -1,33 +1,32 @@
-import { batches } from '../data/feeds.js';
 import type { HardwareProfile } from '../hardware/profile.js';
-import { cloneGraph, encodeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
-import { verify } from '../onnx/verify.js';
-import { Session } from '../runtime/session.js';
 import type { Range } from './affine.js';
-import { type CalibrationOptions, observe } from './calibrate.js';
-import { type Insertion, insertQuantizers } from './insert.js';
-import { SqnrMeter } from './meter.js';
-import type { Method, Observer } from './observer.js';
-import { type Plan, placeQuantizers } from './place.js';
-import { unifyRanges, unlikeConcats } from './ties.js';
+import { type Base, equalizeBase } from './base.js';
+import { observeChannels } from './calibrate.js';
+import type { ChannelFigures } from './channel-stats.js';
+import type { Insertion } from './insert.js';
+import { observeMoments } from './moments.js';
+import { type Plan, placeQuantizers, WEIGHTED } from './place.js';
+import { type CalibrationOptions, drawSamples, firstSamples, type Samples } from './samples.js';
+import { type Candidate, type Choice, Search } from './search.js';
+import { unlikeConcats } from './ties.js';
 
 export interface Quantized {
   readonly graph: Graph;
   readonly plan: Plan;
-  readonly method: Method;
+  readonly choice: Choice;
   readonly insertion: Insertion;
-  /** Mean SQNR of the outputs on the calibration data, by method tried. */
-  readonly candidates: Readonly<Partial<Record<Method, number>>>;
+  /** Every choice that was built, with its SQNR on the calibration samples kept for choosing. */
+  readonly candidates: readonly Candidate[];
 }
 
-const METHODS: readonly Method[] = ['minmax', 'mse', 'percentile'];
-/** Calibration samples on which the methods are compared. */
-const COMPARED_MAX = 128;
+/** Floats of inputs, and samples, that the moments are taken over. */
+const MOMENT_FLOATS = 2_400_000;
+const MOMENT_SAMPLES_MAX = 64;
 
 /**
- * Static int8: decides the places, observes them on the data, and writes the graph with the calibration method whose
- * outputs come nearest to float. The given graph stays as it is; null when nothing in it can be int8.
+ * Static int8: decides the places, observes them on one part of the calibration data, and chooses on the other part
+ * what brings the outputs nearest to float. The given graph stays as it is; null when nothing in it can be int8.
  */
 export async function quantize(
   graph: Graph,
@@ -36,45 +35,30 @@ export async function quantize(
 ): Promise<Quantized | null> {
   let plan = placeQuantizers(graph, profile);
   if (![...plan.decisions.values()].some((decision) => decision.kind === 'int8')) return null;
-  const observers = await observe(graph, plan.values, options);
-  const unlike = unlikeConcats(graph, plan, rangesOf(plan, observers, 'minmax'));
+  const tell = (done: number): void => {
+    options.signal?.throwIfAborted();
+    options.onProgress?.(done);
+  };
+  const samples = await drawSamples({ ...options, onProgress: (share) => tell(0.1 * share) });
+  const figures = await observeChannels(graph, plan.values, samples.fit);
+  tell(0.3);
+  const unlike = unlikeConcats(graph, plan, extremesOf(figures));
   if (unlike.size > 0) plan = placeQuantizers(graph, profile, unlike);
-  const reference = await runAll(graph, options);
-  const candidates: Partial<Record<Method, number>> = {};
-  let best: Quantized | null = null;
-  for (const method of METHODS) {
-    const copy = cloneGraph(graph);
-    const ranges = unifyRanges(plan, rangesOf(plan, observers, method));
-    const insertion = insertQuantizers(copy, plan, ranges, profile);
-    verify(copy, 'quantize');
-    const meter = new SqnrMeter();
-    const outputs = await runAll(copy, options);
-    outputs.forEach((output, at) => {
-      for (const [name, data] of Object.entries(output)) meter.add(name, reference[at]![name]!, data);
-    });
-    candidates[method] = meter.mean();
-    if (!best || candidates[method]! > candidates[best.method]!) {
-      best = { graph: copy, plan, method, insertion, candidates };
-    }
-  }
-  return best;
+  const isInt8 = new Set([...plan.decisions].filter(([, { kind }]) => kind === 'int8').map(([name]) => name));
+  const weighted = graph.nodes.filter(({ opType, name }) => WEIGHTED.has(opType) && isInt8.has(name));
+  const moments = await observeMoments(graph, weighted, momentSamples(samples));
+  tell(0.5);
+  const plain: Base = { graph, figures, moments };
+  const search = new Search(plan, profile, samples, plain, equalizeBase(plain));
+  const { graph: quantized, ...found } = await search.run((share) => tell(0.5 + 0.5 * share));
+  return { ...found, graph: quantized, plan };
 }
 
-const rangesOf = (plan: Plan, observers: ReadonlyMap<string, Observer>, method: Method): Map<string, Range> =>
-  new Map([...plan.values].map((value) => [value, observers.get(value)?.range(method) ?? { min: 0, max: 0 }]));
-
-/** Outputs of the first samples, a batch an element. */
-async function runAll(graph: Graph, options: CalibrationOptions): Promise<Record<string, Float32Array>[]> {
-  const session = await Session.open(encodeModel(graph), 'the quantized graph');
-  const limit = Math.min(COMPARED_MAX, options.feeding.limit ?? COMPARED_MAX);
-  const found: Record<string, Float32Array>[] = [];
-  try {
-    for await (const batch of batches(options.data, { ...options.feeding, limit })) {
-      const outputs = await session.floats(batch.feeds);
-      found.push(Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [name, data])));
-    }
-  } finally {
-    await session.dispose();
-  }
-  return found;
+function momentSamples({ fit }: Samples): Samples['fit'] {
+  const [first] = fit;
+  const floats = Object.values(first?.feeds ?? {}).reduce((sum, { data }) => sum + data.length, 0) / (first?.size ?? 1);
+  return firstSamples(fit, Math.min(MOMENT_SAMPLES_MAX, Math.ceil(MOMENT_FLOATS / Math.max(1, floats))));
 }
+
+const extremesOf = (figures: ReadonlyMap<string, ChannelFigures>): Map<string, Range> =>
+  new Map([...figures].map(([value, { min, max }]) => [value, { min: Math.min(0, ...min), max: Math.max(0, ...max) }]));

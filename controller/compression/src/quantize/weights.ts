@@ -96,3 +96,16 @@ export function quantizeBias(bias: Float32Array, inputScale: number, scales: Flo
     return saturate(roundHalfEven(value / step), -limit, limit);
   });
 }
+
+/** Puts back each filter of `size` weights that left its nearest rounding for one whose pairs overflow 16 bits. */
+export function keepPairs(values: Int8Array, nearest: Int8Array, size: number): void {
+  for (let start = 0; start < values.length; start += size) {
+    const [high, low]: [[number, number], [number, number]] = [
+      [0, 0],
+      [0, 0],
+    ];
+    for (const value of values.subarray(start, start + size)) push(value >= 0 ? high : low, Math.abs(value));
+    if (Math.max(high[0] + high[1], low[0] + low[1]) > PAIR_MAX)
+      values.set(nearest.subarray(start, start + size), start);
+  }
+}

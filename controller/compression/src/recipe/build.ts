@@ -12,7 +12,7 @@ import type { HardwareProfile } from '../hardware/profile.js';
 import { readChecked } from '../inspect.js';
 import { encodeModel, readModel, readWhole } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
-import { calibrationBatch } from '../quantize/calibrate.js';
+import { calibrationBatch } from '../quantize/samples.js';
 import { Session } from '../runtime/session.js';
 import { compare } from './accuracy.js';
 import { goldenTolerance, makeGolden } from './golden.js';

@@ -2,8 +2,9 @@ import type { HardwareProfile } from '../hardware/profile.js';
 import type { Graph } from '../onnx/graph.js';
 import type { PassRecord } from '../passes/index.js';
 import { PER_CHANNEL_OPSET } from '../passes/raise-opset.js';
-import type { CalibrationOptions } from '../quantize/calibrate.js';
 import { type Quantized, quantize } from '../quantize/quantize.js';
+import type { CalibrationOptions } from '../quantize/samples.js';
+import type { Choice } from '../quantize/search.js';
 import type { Narrowed } from './narrow.js';
 import { prepare, quantizedNode } from './prepare.js';
 
@@ -58,9 +59,11 @@ export async function makeInt8(
   return { int8, isPruned: int8 !== null && narrowed?.isPruned === true, prepared: graph, passes, notes };
 }
 
-function describe({ method, candidates, insertion }: Quantized): string[] {
-  const tried = Object.entries(candidates).map(([name, db]) => `${name} ${db.toFixed(1)} dB`);
-  const notes = [`Activation ranges by ${method}, the best on the calibration data of ${tried.join(', ')}.`];
+function describe({ choice, candidates, insertion }: Quantized): string[] {
+  const tried = candidates.map(({ choice: one, sqnrDb }) => `${nameOf(one)} ${sqnrDb.toFixed(1)} dB`);
+  const notes = [
+    `Quantized by ${nameOf(choice)}, the best on calibration samples that fitted nothing: ${tried.join('; ')}.`,
+  ];
   if (insertion.raisedForPairs > 0) {
     notes.push(`${insertion.raisedForPairs} channels have coarser weights so that no 16-bit sum can overflow.`);
   }
@@ -69,3 +72,12 @@ function describe({ method, candidates, insertion }: Quantized): string[] {
   }
   return notes;
 }
+
+/** "mse + equalization + bias correction + fitted rounding" */
+const nameOf = ({ method, equalize, bias, round }: Choice): string =>
+  [
+    method,
+    ...(equalize ? ['equalization'] : []),
+    ...(bias ? ['bias correction'] : []),
+    ...(round ? ['fitted rounding'] : []),
+  ].join(' + ');

@@ -1,5 +1,6 @@
 /** Quantizes a tiny graph on a few samples, as the int8 recipe does after its preparation. */
 import type { Dataset } from '@espalier/compression/data/content';
+import type { Batch } from '@espalier/compression/data/feeds';
 import { loadProfiles, profileById } from '@espalier/compression/hardware/load';
 import { cloneGraph } from '@espalier/compression/onnx/codec';
 import type { Graph } from '@espalier/compression/onnx/graph';
@@ -7,11 +8,26 @@ import type { Tensor } from '@espalier/compression/onnx/tensor';
 import { preparation, runPasses } from '@espalier/compression/passes/index';
 import { SqnrMeter } from '@espalier/compression/quantize/meter';
 import { type Quantized, quantize } from '@espalier/compression/quantize/quantize';
+import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { run } from './tiny.ts';
 
 const profiles = await loadProfiles();
 
 const asFloats = ({ bytes }: Tensor): Float32Array => new Float32Array(new Uint8Array(bytes).buffer);
+
+/** Samples as batches of one. */
+export const batchesOf = (samples: readonly Record<string, Tensor>[]): Batch[] =>
+  samples.map((sample, start) => ({
+    feeds: Object.fromEntries(
+      Object.entries(sample).map(([name, tensor]) => [
+        name,
+        new OrtTensor('float32', asFloats(tensor), [...tensor.dims]),
+      ]),
+    ),
+    labels: null,
+    size: 1,
+    start,
+  }));
 
 /** Samples, one input tensor each, as a data set without labels. */
 const dataOf = (samples: readonly Record<string, Tensor>[]): Dataset => ({

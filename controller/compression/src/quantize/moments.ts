@@ -1,0 +1,159 @@
+import type { Batch } from '../data/feeds.js';
+import { cloneGraph, encodeModel } from '../onnx/codec.js';
+import type { Graph } from '../onnx/graph.js';
+import { intAttribute, intOf, intsAttribute, type Node } from '../onnx/node.js';
+import { elementCount, floatTensor, int64Tensor, Type } from '../onnx/tensor.js';
+import { PER_CHANNEL_OPSET } from '../passes/raise-opset.js';
+import { type Feeds, Session } from '../runtime/session.js';
+
+/** First two moments of what the filters of a node are multiplied with: K inputs a filter, in G groups. */
+export interface Moments {
+  readonly groups: number;
+  readonly size: number;
+  /** E[x], [G, K]. */
+  readonly mean: Float64Array;
+  /** Cov(x) = E[x x^T] - E[x] E[x]^T of one group, [K, K]. */
+  covariance(group: number): Float32Array;
+}
+
+/** Filters with more inputs than this keep the nearest rounding: their matrix alone would take 32 MB. */
+const SIZE_MAX = 2048;
+
+interface Tap {
+  readonly node: string;
+  readonly gram: string;
+  readonly sum: string;
+  /** Elements summed over: samples, groups, inputs and positions. */
+  readonly count: string;
+  readonly groups: number;
+  readonly size: number;
+}
+
+/**
+ * Adds to a graph, for each node, outputs with the sum of x x^T and of x over samples and positions. The patches of a
+ * convolution come from a grouped convolution with one-hot filters: patch element (c, i, j) is channel c shifted.
+ * A MatMul, and a model whose opset could not be raised, get none.
+ */
+export function tapMoments(graph: Graph, nodes: readonly Node[]): Tap[] {
+  const taps: Tap[] = [];
+  if (graph.opset() < PER_CHANNEL_OPSET) return taps;
+  for (const node of nodes) {
+    const { dims } = graph.constantOf(node, 1)!;
+    const conv = node.opType === 'Conv';
+    if (!conv && (node.opType !== 'Gemm' || intOf(node, 'transA', 0) === 1)) continue;
+    const groups = conv ? intOf(node, 'group', 1) : 1;
+    const transposed = intOf(node, 'transB', 0) === 1;
+    const size = conv ? elementCount(dims.slice(1)) : dims[transposed ? 1 : 0]!;
+    if (size > SIZE_MAX) continue;
+    const patches = conv ? addPatches(graph, node, groups * dims[1]!, dims.slice(2)) : node.inputs[0]!;
+    const shape = graph.addConstant('moments/shape', int64Tensor([4], [0, groups, size, -1]));
+    const name = (hint: string): string => graph.freshName(`${node.name}/${hint}`);
+    const [rows, flipped, gram, gramSum, sum] = [
+      name('rows'),
+      name('flipped'),
+      name('gram'),
+      name('gramSum'),
+      name('sum'),
+    ];
+    const [elements, count] = [name('elements'), name('count')];
+    graph.add({ opType: 'Reshape', inputs: [patches, shape], outputs: [rows] });
+    graph.add({
+      opType: 'Transpose',
+      inputs: [rows],
+      outputs: [flipped],
+      attributes: [intsAttribute('perm', [0, 1, 3, 2])],
+    });
+    graph.add({ opType: 'MatMul', inputs: [rows, flipped], outputs: [gram] });
+    const axes = (values: number[]) => graph.addConstant('moments/axes', int64Tensor([values.length], values));
+    const flat = [intAttribute('keepdims', 0)];
+    graph.add({ opType: 'ReduceSum', inputs: [gram, axes([0])], outputs: [gramSum], attributes: flat });
+    graph.add({ opType: 'ReduceSum', inputs: [rows, axes([0, 3])], outputs: [sum], attributes: flat });
+    graph.add({ opType: 'Size', inputs: [rows], outputs: [elements] });
+    graph.add({ opType: 'Cast', inputs: [elements], outputs: [count], attributes: [intAttribute('to', Type.FLOAT)] });
+    taps.push({ node: node.name, gram: gramSum, sum, count, groups, size });
+  }
+  return taps;
+}
+
+function addPatches(graph: Graph, conv: Node, channels: number, kernel: readonly number[]): string {
+  const taps = elementCount(kernel);
+  if (taps === 1 && !conv.attributes.get('strides')?.ints.some((stride) => stride > 1n)) return conv.inputs[0]!;
+  const filters = new Float32Array(channels * taps * taps);
+  for (let row = 0; row < channels * taps; row++) filters[row * taps + (row % taps)] = 1;
+  const weights = graph.addConstant('moments/taps', floatTensor([channels * taps, 1, ...kernel], filters));
+  const patches = graph.freshName('moments/patches');
+  const kept = [...conv.attributes.values()].filter(({ name }) => name !== 'group');
+  const attributes = [...kept, intAttribute('group', channels)];
+  graph.add({ opType: 'Conv', inputs: [conv.inputs[0]!, weights], outputs: [patches], attributes });
+  return patches;
+}
+
+/** Streams the moments of the inputs of nodes over samples. Memory: G K^2 numbers a node. */
+export async function observeMoments(
+  graph: Graph,
+  nodes: readonly Node[],
+  samples: readonly Batch[],
+): Promise<Map<string, Moments>> {
+  const tapped = cloneGraph(graph);
+  const names = new Set(nodes.map(({ name }) => name));
+  const taps = tapMoments(
+    tapped,
+    tapped.nodes.filter(({ name }) => names.has(name)),
+  );
+  const outputs = taps.flatMap(({ gram, sum, count }) => [gram, sum, count]);
+  const session = await Session.open(encodeModel(cloneGraph(tapped, outputs)), 'the moments graph');
+  const sums = new Map(taps.map((tap) => [tap.node, new Sums(tap)]));
+  try {
+    for (const { feeds } of samples) {
+      const found = await session.run(feeds);
+      for (const tap of taps) sums.get(tap.node)!.add(found, tap);
+    }
+  } finally {
+    await session.dispose();
+  }
+  return new Map(taps.map((tap) => [tap.node, sums.get(tap.node)!.moments(tap)]));
+}
+
+class Sums {
+  private readonly gram: Float32Array;
+  private readonly sum: Float64Array;
+  private n = 0;
+
+  constructor({ groups, size }: Tap) {
+    this.gram = new Float32Array(groups * size ** 2);
+    this.sum = new Float64Array(groups * size);
+  }
+
+  add(found: Feeds, tap: Tap): void {
+    const [gram, sum, count] = [tap.gram, tap.sum, tap.count].map((name) => found[name]!.data as Float32Array);
+    for (let at = 0; at < gram!.length; at++) this.gram[at]! += gram![at]!;
+    for (let at = 0; at < sum!.length; at++) this.sum[at]! += sum![at]!;
+    this.n += count![0]! / (tap.groups * tap.size);
+  }
+
+  moments({ groups, size }: Tap): Moments {
+    const { gram, n } = this;
+    const mean = this.sum.map((value) => value / n);
+    for (let row = 0; row < groups * size; row++) {
+      const start = row - (row % size);
+      for (let j = 0; j < size; j++) {
+        gram[row * size + j] = gram[row * size + j]! / n - mean[row]! * mean[start + j]!;
+      }
+    }
+    const block = size * size;
+    return { groups, size, mean, covariance: (group) => gram.subarray(group * block, (group + 1) * block) };
+  }
+}
+
+/** The moments of x / d, where d has one divisor for each of the G K inputs. */
+export function divideMoments({ groups, size, mean, covariance }: Moments, divisors: Float64Array): Moments {
+  return {
+    groups,
+    size,
+    mean: mean.map((value, at) => value / divisors[at]!),
+    covariance(group) {
+      const d = divisors.subarray(group * size, (group + 1) * size);
+      return covariance(group).map((value, at) => value / (d[Math.floor(at / size)]! * d[at % size]!));
+    },
+  };
+}

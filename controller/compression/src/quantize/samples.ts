@@ -1,0 +1,80 @@
+import type { TensorSpec } from '@espalier/proto';
+import type { Dataset } from '../data/content.js';
+import { type Batch, type BatchOptions, batches } from '../data/feeds.js';
+
+export interface CalibrationOptions {
+  readonly data: Dataset;
+  readonly feeding: BatchOptions;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((share: number) => void) | undefined;
+}
+
+/** Calibration samples, decoded once: ranges and roundings are fitted on one part, choices are made on the other. */
+export interface Samples {
+  readonly fit: readonly Batch[];
+  readonly check: readonly Batch[];
+}
+
+/** Floats of one batch that all inputs of a model may hold together. */
+const BATCH_FLOATS_MAX = 200_000;
+/** Bytes of decoded samples that are held at once: memory stays the same from 50 samples to any number. */
+const HELD_BYTES_MAX = 30_000_000;
+const SAMPLES_MIN = 8;
+/** One of so many samples is for choosing. */
+const CHECK_EVERY = 4;
+
+const sampleFloats = (inputs: readonly TensorSpec[]): number =>
+  inputs.reduce(
+    (sum, { shape }) => sum + shape.slice(1).reduce<number>((n, dim) => n * (typeof dim === 'number' ? dim : 1), 1),
+    0,
+  );
+
+/** Samples that are run at once: many small ones, few large ones, so that memory stays flat. */
+export const calibrationBatch = (inputs: readonly TensorSpec[]): number =>
+  Math.max(1, Math.min(16, Math.floor(BATCH_FLOATS_MAX / Math.max(1, sampleFloats(inputs)))));
+
+/** Which of n samples to take when `wanted` are: evenly spread, in order. */
+export const spread = (n: number, wanted: number): number[] =>
+  Array.from({ length: Math.min(n, wanted) }, (_, at) => Math.floor((at * n) / Math.min(n, wanted)));
+
+/** A data set of some samples of another, in this order. */
+export const subset = (data: Dataset, samples: readonly number[]): Dataset => ({
+  ...data,
+  n: samples.length,
+  labels: data.labels ? Int32Array.from(samples, (at) => data.labels![at]!) : null,
+  read: (at) => data.read(samples[at]!),
+});
+
+/** Reads the calibration data and splits it. With fewer than eight samples both parts are all of them. */
+export async function drawSamples({ data, feeding, onProgress }: CalibrationOptions): Promise<Samples> {
+  const bytes = 4 * Math.max(1, sampleFloats(feeding.inputs));
+  const held = Math.max(SAMPLES_MIN, Math.floor(HELD_BYTES_MAX / bytes));
+  const drawn = spread(Math.min(data.n, feeding.limit ?? data.n), held);
+  const split = drawn.length >= SAMPLES_MIN;
+  const parts = (['fit', 'check'] as const).map((part) =>
+    split ? drawn.filter((_, at) => (at % CHECK_EVERY === CHECK_EVERY - 1) === (part === 'check')) : drawn,
+  );
+  const [fit, check]: [Batch[], Batch[]] = [[], []];
+  let done = 0;
+  for (const [part, into] of [
+    [parts[0]!, fit],
+    [parts[1]!, check],
+  ] as const) {
+    for await (const batch of batches(subset(data, part), { ...feeding, limit: part.length })) {
+      into.push(batch);
+      done += batch.size;
+      onProgress?.(done / (parts[0]!.length + parts[1]!.length));
+    }
+  }
+  return { fit, check };
+}
+
+/** The first batches that together hold about so many samples; at least one batch. */
+export function firstSamples(all: readonly Batch[], samples: number): readonly Batch[] {
+  let held = 0;
+  const end = all.findIndex(({ size }) => {
+    held += size;
+    return held >= samples;
+  });
+  return end < 0 ? all : all.slice(0, end + 1);
+}

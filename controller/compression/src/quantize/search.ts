@@ -1,0 +1,120 @@
+import type { Batch } from '../data/feeds.js';
+import type { HardwareProfile } from '../hardware/profile.js';
+import { cloneGraph, encodeModel } from '../onnx/codec.js';
+import type { Graph } from '../onnx/graph.js';
+import { verify } from '../onnx/verify.js';
+import { Session } from '../runtime/session.js';
+import type { Base } from './base.js';
+import { observeHistograms } from './calibrate.js';
+import { type Insertion, insertQuantizers } from './insert.js';
+import { SqnrMeter } from './meter.js';
+import type { Method, Observer } from './observer.js';
+import type { Plan } from './place.js';
+import { firstSamples, type Samples } from './samples.js';
+import { unifyRanges } from './ties.js';
+
+/** How a build is quantized: the method that draws ranges, and what is done beyond rounding to the nearest. */
+export interface Choice {
+  readonly method: Method;
+  readonly equalize: boolean;
+  readonly bias: boolean;
+  readonly round: boolean;
+}
+
+export interface Candidate {
+  readonly choice: Choice;
+  /** Mean SQNR of the outputs on the samples kept for choosing. */
+  readonly sqnrDb: number;
+}
+
+export interface Built extends Candidate {
+  readonly graph: Graph;
+  readonly insertion: Insertion;
+}
+
+const METHODS: readonly Method[] = ['minmax', 'mse', 'percentile'];
+
+/** One choice changed at a time, from what usually serves best; the costly rounding last. Pure. */
+export const nextChoices = (best: Choice, step: number, equalizable: boolean): Choice[] => {
+  if (step === 0) return METHODS.map((method) => ({ ...best, method }));
+  if (step === 1) return equalizable ? [{ ...best, equalize: false }] : [];
+  if (step === 2) return [{ ...best, bias: false }];
+  return step === 3 ? [{ ...best, round: true }] : [];
+};
+
+const STEPS = 4;
+/** Histograms settle sooner than extremes, which are taken from all samples. */
+const HISTOGRAM_SAMPLES = 24;
+
+/** Builds candidates from observed bases and measures them against float on samples that fitted nothing. */
+export class Search {
+  private readonly observers = new Map<Base, Promise<Map<string, Observer>>>();
+  private readonly tried: Candidate[] = [];
+
+  constructor(
+    private readonly plan: Plan,
+    private readonly profile: HardwareProfile,
+    private readonly samples: Samples,
+    private readonly plain: Base,
+    private readonly equalized: Base | null,
+  ) {}
+
+  /** The best candidate found, and all that were measured. */
+  async run(tell: (share: number) => void): Promise<Built & { candidates: readonly Candidate[] }> {
+    const reference = await outputsOf(this.plain.graph, this.samples.check);
+    let best: Built | null = null;
+    let choice: Choice = { method: 'mse', equalize: this.equalized !== null, bias: true, round: false };
+    for (let step = 0; step < STEPS; step++) {
+      for (const next of nextChoices(choice, step, this.equalized !== null)) {
+        const built: Built = await this.build(next, reference);
+        this.tried.push({ choice: next, sqnrDb: built.sqnrDb });
+        if (!best || built.sqnrDb > best.sqnrDb) best = built;
+      }
+      choice = best!.choice;
+      tell((step + 1) / STEPS);
+    }
+    return { ...best!, candidates: this.tried };
+  }
+
+  private async build(choice: Choice, reference: readonly Outputs[]): Promise<Built> {
+    const base = choice.equalize ? this.equalized! : this.plain;
+    if (!this.observers.has(base)) {
+      this.observers.set(
+        base,
+        observeHistograms(base.graph, base.figures, firstSamples(this.samples.fit, HISTOGRAM_SAMPLES)),
+      );
+    }
+    const observers = await this.observers.get(base)!;
+    const drawn = [...this.plan.values].map(
+      (value) => [value, observers.get(value)?.range(choice.method) ?? { min: 0, max: 0 }] as const,
+    );
+    const graph = cloneGraph(base.graph);
+    const insertion = insertQuantizers(graph, this.plan, unifyRanges(this.plan, new Map(drawn)), this.profile, {
+      moments: base.moments,
+      ...choice,
+    });
+    verify(graph, 'quantize');
+    const meter = new SqnrMeter();
+    (await outputsOf(graph, this.samples.check)).forEach((output, at) => {
+      for (const [name, data] of Object.entries(output)) meter.add(name, reference[at]![name]!, data);
+    });
+    return { choice, graph, insertion, sqnrDb: meter.mean() };
+  }
+}
+
+type Outputs = Readonly<Record<string, Float32Array>>;
+
+/** Outputs of a graph, a batch an element. */
+async function outputsOf(graph: Graph, samples: readonly Batch[]): Promise<Outputs[]> {
+  const session = await Session.open(encodeModel(graph), 'the quantized graph');
+  const found: Outputs[] = [];
+  try {
+    for (const { feeds } of samples) {
+      const outputs = await session.floats(feeds);
+      found.push(Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [name, data])));
+    }
+  } finally {
+    await session.dispose();
+  }
+  return found;
+}

@@ -1,0 +1,102 @@
+/** Moments of a node's inputs, the rounding fitted to them, and the mean error that the bias takes over. */
+import { floatsOf } from '@espalier/compression/onnx/tensor';
+import { type Moments, observeMoments } from '@espalier/compression/quantize/moments';
+import { meanError, roundFilters } from '@espalier/compression/quantize/round';
+import { calibrationBatch, firstSamples, spread } from '@espalier/compression/quantize/samples';
+import { nextChoices } from '@espalier/compression/quantize/search';
+import { keepPairs, quantizeWeights } from '@espalier/compression/quantize/weights';
+import t from 'tap';
+import { batchesOf } from '../support/quantized.ts';
+import { noise, tinyGraph } from '../support/tiny.ts';
+
+const samples = Array.from({ length: 5 }, (_, at) => ({ x: noise([1, 2, 5, 5], 70 + at) }));
+
+t.test('moments of a padded, strided convolution are those of its patches', async (t) => {
+  const graph = tinyGraph({
+    inputs: { x: ['N', 2, 5, 5] },
+    outputs: ['y'],
+    constants: { w: noise([3, 2, 3, 3], 1) },
+    nodes: [['Conv', ['x', 'w'], ['y'], { pads: [1, 1, 1, 1], strides: [2, 2] }]],
+  });
+  const found = (await observeMoments(graph, graph.nodes, batchesOf(samples))).get('y')!;
+  t.match(found, { groups: 1, size: 18 });
+  const patches = samples.flatMap(({ x }) => patchesOf(floatsOf(x)!));
+  const mean = Array.from({ length: 18 }, (_, k) => patches.reduce((sum, p) => sum + p[k]!, 0) / patches.length);
+  for (let i = 0; i < 18; i++) {
+    t.ok(Math.abs(found.mean[i]! - mean[i]!) < 1e-5);
+    for (let j = 0; j < 18; j++) {
+      const cov = patches.reduce((sum, p) => sum + (p[i]! - mean[i]!) * (p[j]! - mean[j]!), 0) / patches.length;
+      t.ok(Math.abs(found.covariance(0)[i * 18 + j]! - cov) < 1e-4);
+    }
+  }
+});
+
+/** The 3x3 patches, stride 2, of [2, 5, 5] with a border of zeros. */
+function patchesOf(x: Float32Array): number[][] {
+  const at = (c: number, row: number, column: number) =>
+    row < 0 || column < 0 || row > 4 || column > 4 ? 0 : x[c * 25 + row * 5 + column]!;
+  const nine = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+  return nine.map((p) =>
+    [0, 1].flatMap((c) =>
+      nine.map((k) => at(c, 2 * Math.floor(p / 3) + Math.floor(k / 3) - 1, 2 * (p % 3) + (k % 3) - 1)),
+    ),
+  );
+}
+
+/** Strongly correlated inputs: x_k = common + a little of their own. */
+const correlated = (size: number): Moments => {
+  const covariance = Float32Array.from({ length: size * size }, (_, at) =>
+    Math.floor(at / size) === at % size ? 1.1 : 1,
+  );
+  return { groups: 1, size, mean: new Float64Array(size).fill(0.5), covariance: () => covariance };
+};
+
+const errorOf = (q: Int8Array, weights: Float32Array, scale: number, { size, covariance }: Moments): number => {
+  const e = weights.map((w, k) => w - scale * q[k]!);
+  let sum = 0;
+  for (let i = 0; i < size; i++) for (let j = 0; j < size; j++) sum += e[i]! * e[j]! * covariance(0)[i * size + j]!;
+  return sum;
+};
+
+t.test(
+  'fitted rounding has less output error than nearest rounding, and moves no weight more than a step',
+  async (t) => {
+    const moments = correlated(32);
+    const weights = floatsOf(noise([1, 32], 9))!;
+    const request = { weights, channels: 1, channelAt: () => 0, bias: null, inputScale: 1, perChannel: true };
+    const { values: nearest, scales } = quantizeWeights({ ...request, pairSafe: false });
+    const fitted = nearest.slice();
+    roundFilters(fitted, weights, scales, moments);
+    t.ok(errorOf(fitted, weights, scales[0]!, moments) < 0.5 * errorOf(nearest, weights, scales[0]!, moments));
+    t.ok(fitted.every((q, k) => Math.abs(q - nearest[k]!) <= 1));
+    const expected = weights.reduce((sum, w, k) => sum + (w - scales[0]! * fitted[k]!) * 0.5, 0);
+    t.ok(Math.abs(meanError(fitted, weights, scales, moments)[0]! - expected) < 1e-6);
+  },
+);
+
+t.test('a filter whose pairs would overflow after rounding goes back to its nearest', async (t) => {
+  const values = Int8Array.of(65, 64, -3, 64, 64, -3);
+  keepPairs(values, Int8Array.of(64, 64, -4, 63, 64, -4), 3);
+  t.strictSame([...values], [64, 64, -4, 64, 64, -3]);
+});
+
+t.test('samples are spread evenly, batches follow the input size, and a prefix holds enough', async (t) => {
+  t.strictSame(spread(10, 4), [0, 2, 5, 7]);
+  t.strictSame(spread(3, 8), [0, 1, 2]);
+  t.equal(calibrationBatch([{ name: 'x', type: 'float32', shape: ['N', 3, 224, 224] }]), 1);
+  t.equal(calibrationBatch([{ name: 'x', type: 'float32', shape: ['N', 3, 32, 32] }]), 16);
+  t.equal(firstSamples(batchesOf(samples), 3).length, 3);
+  t.equal(firstSamples(batchesOf(samples), 99).length, 5);
+});
+
+t.test('the search changes one choice at a time from the best so far', async (t) => {
+  const best = { method: 'mse', equalize: true, bias: true, round: false } as const;
+  t.strictSame(
+    nextChoices(best, 0, true).map(({ method }) => method),
+    ['minmax', 'mse', 'percentile'],
+  );
+  t.strictSame(nextChoices(best, 1, true), [{ ...best, equalize: false }]);
+  t.strictSame(nextChoices({ ...best, equalize: false }, 1, false), []);
+  t.strictSame(nextChoices(best, 2, true), [{ ...best, bias: false }]);
+  t.strictSame(nextChoices(best, 3, true), [{ ...best, round: true }]);
+});
