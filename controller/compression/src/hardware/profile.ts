@@ -24,6 +24,8 @@ const Alignment = z.strictObject({
   outputChannels: z.int().positive(),
   outputChannelsMin: z.int().positive(),
   depthwiseChannels: z.int().positive(),
+  /** A first convolution with `from` input channels runs faster when zeros fill them up to `to`; null: no gain known. */
+  padInput: z.strictObject({ from: z.int().positive(), to: z.int().positive() }).nullable(),
 });
 
 /** What the runtime on this hardware does with quantized operators. */

@@ -1,7 +1,9 @@
+import type { HardwareProfile } from '../hardware/profile.js';
 import { constantsToInitializers } from './constants.js';
 import { dropIdentity } from './drop-identity.js';
 import { foldBatchNorm } from './fold-batch-norm.js';
 import { normalizeGemm } from './normalize-gemm.js';
+import { padInputChannels } from './pad-input-channels.js';
 import type { Pass } from './pass.js';
 import { raiseOpset } from './raise-opset.js';
 import { removeDead } from './remove-dead.js';
@@ -17,3 +19,7 @@ export const preparation: readonly Pass[] = [
   foldBatchNorm,
   removeDead,
 ];
+
+/** Exact rewrites of the quantized graph, for what the profile's kernels like. */
+export const finishing = ({ alignment }: HardwareProfile): Pass[] =>
+  alignment.padInput ? [padInputChannels(alignment.padInput)] : [];

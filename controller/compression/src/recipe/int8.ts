@@ -1,6 +1,6 @@
 import type { HardwareProfile } from '../hardware/profile.js';
 import type { Graph } from '../onnx/graph.js';
-import type { PassRecord } from '../passes/index.js';
+import { finishing, type PassRecord, runPasses } from '../passes/index.js';
 import { PER_CHANNEL_OPSET } from '../passes/raise-opset.js';
 import { type Quantized, quantize } from '../quantize/quantize.js';
 import type { CalibrationOptions } from '../quantize/samples.js';
@@ -55,7 +55,8 @@ export async function makeInt8(
   const int8 = await quantize(graph, used, options);
   if (!int8) notes.push(`No node of the model has an int8 kernel on ${profile.id}, so float was kept.`);
   else notes.push(...describe(int8));
-  const passes = narrowed ? [...prepared.passes, narrowed.pass] : prepared.passes;
+  const finished = int8 ? runPasses(int8.graph, finishing(used)) : [];
+  const passes = [...prepared.passes, ...(narrowed ? [narrowed.pass] : []), ...finished];
   return { int8, isPruned: int8 !== null && narrowed?.isPruned === true, prepared: graph, passes, notes };
 }
 
