@@ -7,6 +7,7 @@ import { padInputChannels } from './pad-input-channels.js';
 import type { Pass } from './pass.js';
 import { raiseOpset } from './raise-opset.js';
 import { removeDead } from './remove-dead.js';
+import { shortcutToConv } from './shortcut-to-conv.js';
 
 export { no, type Pass, type PassRecord, runPasses, yes } from './pass.js';
 
@@ -17,6 +18,7 @@ export const preparation: readonly Pass[] = [
   raiseOpset,
   normalizeGemm,
   foldBatchNorm,
+  shortcutToConv,
   removeDead,
 ];
 

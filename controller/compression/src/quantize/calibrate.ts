@@ -1,4 +1,3 @@
-import type { Tensor } from 'onnxruntime-node';
 import type { Batch } from '../data/feeds.js';
 import { cloneGraph, encodeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
@@ -17,13 +16,9 @@ async function watch(
   const inner = values.filter((value) => !fed.has(value));
   const session = await Session.open(encodeModel(cloneGraph(graph, inner)), 'the calibration graph');
   try {
-    let outputs: Record<string, Tensor> | null = null;
-    let held = 0;
+    const run = session.reusing();
     for (const { feeds } of samples) {
-      const rows = Object.values(feeds)[0]?.dims[0] ?? 0;
-      if (outputs && rows === held) await session.runInto(feeds, outputs);
-      else outputs = await session.run(feeds);
-      held = rows;
+      const outputs = await run(feeds);
       for (const value of values) {
         const tensor = outputs[value] ?? feeds[value];
         if (tensor?.data instanceof Float32Array) see(value, tensor.data, tensor.dims);

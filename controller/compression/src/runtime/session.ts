@@ -78,21 +78,27 @@ export class Session {
     return this.native.outputMetadata.map(specOf);
   }
 
-  async run(feeds: Feeds): Promise<Record<string, ort.Tensor>> {
+  async run(feeds: Feeds, into?: Record<string, ort.Tensor>): Promise<Record<string, ort.Tensor>> {
     try {
-      return await this.native.run(feeds);
+      return await (into ? this.native.run(feeds, into) : this.native.run(feeds));
     } catch (error) {
       throw RuntimeRefused({ model: this.name, why: (error as Error).message }, { cause: error });
     }
   }
 
-  /** As {@link run}, into the tensors of an earlier run of the same shapes: repeated runs allocate nothing. */
-  async runInto(feeds: Feeds, outputs: Readonly<Record<string, ort.Tensor>>): Promise<void> {
-    try {
-      await this.native.run(feeds, outputs);
-    } catch (error) {
-      throw RuntimeRefused({ model: this.name, why: (error as Error).message }, { cause: error });
-    }
+  /**
+   * A `run` that writes into the tensors of the run before while the inputs keep their shapes: many runs allocate as
+   * much as one. What it returns holds until the next run.
+   */
+  reusing(): (feeds: Feeds) => Promise<Record<string, ort.Tensor>> {
+    let held: Record<string, ort.Tensor> = {};
+    let shapes = '';
+    return async (feeds) => {
+      const given = JSON.stringify(Object.values(feeds).map(({ dims }) => dims));
+      held = given === shapes ? await this.run(feeds, held) : await this.run(feeds);
+      shapes = given;
+      return held;
+    };
   }
 
   /** All outputs as float32, by name. */
