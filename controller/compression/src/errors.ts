@@ -23,6 +23,13 @@ export const ExternalDataInvalid = defineError<{ tensor: string; location: strin
   () => 'Keep side files in the folder of the model, or export the model as a single file.',
 );
 
+export const ModelTooLarge = defineError<{ bytes: number }>(
+  'ESP_MODEL_TOO_LARGE',
+  422,
+  ({ bytes }) => `The model would be one file of ${bytes} bytes, and an ONNX file ends at 2 GB.`,
+  () => 'Write it with its weights in a side file.',
+);
+
 export const GraphBroken = defineError<{ pass: string; rule: string; at: string; why: string }>(
   'ESP_GRAPH_BROKEN',
   500,

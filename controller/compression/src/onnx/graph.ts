@@ -1,13 +1,12 @@
 import type { AttributeProto, ModelProto, ValueInfoProto } from './gen/onnx_pb.js';
-import { capturedValues, type Node, type NodeDraft } from './node.js';
+import { capturedValues, type Node, type NodeDraft, subgraphsOf } from './node.js';
+import { NodeList } from './node-list.js';
+import { sortNodes } from './order.js';
+import { graphsOf, renameInAttribute, scopeOf } from './subgraph.js';
 import type { Tensor } from './tensor.js';
+import { Uses } from './uses.js';
 
-type Editable = { -readonly [K in keyof Node]: Node[K] };
-
-interface Index {
-  readonly producers: ReadonlyMap<string, Node>;
-  readonly consumers: ReadonlyMap<string, readonly Node[]>;
-}
+const NOBODY: ReadonlySet<Node> = new Set();
 
 /**
  * A model's main graph, for rewriting. Nodes change only through these methods, so that `producer` and `consumers`
@@ -17,26 +16,53 @@ export class Graph {
   readonly constants: Map<string, Tensor>;
   readonly inputs: readonly ValueInfoProto[];
   readonly outputs: readonly ValueInfoProto[];
-  private list: Editable[];
-  private index: Index | null = null;
+  private readonly list: NodeList;
+  private readonly uses = new Uses();
   private readonly taken: Set<string>;
+  private readonly returned: ReadonlySet<string>;
+  private captures: ReadonlySet<string> | null = null;
 
   /** @param shell the model without nodes and initializers: opsets, metadata, functions and types stay in it. */
   constructor(
     readonly shell: ModelProto,
-    parts: { nodes: Node[]; constants: Map<string, Tensor>; inputs: ValueInfoProto[]; outputs: ValueInfoProto[] },
+    parts: {
+      nodes: readonly Node[];
+      constants: Map<string, Tensor>;
+      inputs: ValueInfoProto[];
+      outputs: ValueInfoProto[];
+    },
   ) {
-    this.list = parts.nodes;
+    this.list = new NodeList(parts.nodes);
     this.constants = parts.constants;
     this.inputs = parts.inputs;
     this.outputs = parts.outputs;
-    this.taken = new Set([...parts.constants.keys(), ...parts.inputs.map((input) => input.name)]);
-    for (const node of this.list) for (const name of [node.name, ...node.outputs]) this.taken.add(name);
-    for (const node of this.list) for (const name of capturedValues(node)) this.taken.add(name);
+    this.returned = new Set(parts.outputs.map((output) => output.name));
+    this.taken = new Set([...this.entries(), ...this.returned]);
+    for (const node of parts.nodes) {
+      this.uses.link(node);
+      for (const name of [node.name, ...node.outputs]) this.taken.add(name);
+      for (const inner of subgraphsOf(node)) for (const name of scopeOf(inner).mentioned) this.taken.add(name);
+    }
   }
 
   get nodes(): readonly Node[] {
-    return this.list;
+    return this.list.toArray();
+  }
+
+  has(node: Node): boolean {
+    return this.list.has(node);
+  }
+
+  /** Names of the sparse initializers, which stay in the shell and are no {@link constants}. */
+  get sparse(): string[] {
+    return (this.shell.graph?.sparseInitializer ?? []).map((tensor) => tensor.values?.name ?? '');
+  }
+
+  /** What is defined before the first node runs: constants, inputs and sparse initializers. */
+  *entries(): Iterable<string> {
+    yield* this.constants.keys();
+    for (const input of this.inputs) yield input.name;
+    yield* this.sparse;
   }
 
   /** Version of an operator set; 0 when the model does not import it. */
@@ -52,22 +78,37 @@ export class Graph {
   }
 
   producer(value: string): Node | undefined {
-    return this.indices().producers.get(value);
+    return this.uses.maker(value);
   }
 
   /** The nodes that read a value, each once; readers inside subgraphs count through the node that holds them. */
   consumers(value: string): readonly Node[] {
-    return this.indices().consumers.get(value) ?? [];
+    return [...(this.uses.readersOf(value) ?? NOBODY)];
+  }
+
+  isRead(value: string): boolean {
+    return this.uses.readersOf(value) !== undefined;
   }
 
   isOutput(value: string): boolean {
-    return this.outputs.some((output) => output.name === value);
+    return this.returned.has(value);
+  }
+
+  /** True if a subgraph reads the value. */
+  isCaptured(value: string): boolean {
+    return this.uses.isCaptured(value);
+  }
+
+  /** Values that subgraphs read, as one set that is made anew after an edit. */
+  get captured(): ReadonlySet<string> {
+    this.captures ??= this.uses.captured();
+    return this.captures;
   }
 
   /** True if `node` alone reads the value, and the graph does not return it. */
   isSoleUse(value: string, node: Node): boolean {
-    const readers = this.consumers(value);
-    return readers.length === 1 && readers[0] === node && !this.isOutput(value);
+    const readers = this.uses.readersOf(value);
+    return readers?.size === 1 && readers.has(node) && !this.isOutput(value);
   }
 
   /** The constant a node reads at this input, or undefined. */
@@ -93,7 +134,7 @@ export class Graph {
 
   /** Adds a node just before `before`, or at the end; call {@link sort} when that is not in order. */
   add(draft: NodeDraft, before?: Node): Node {
-    const node: Editable = {
+    const node: Node = {
       name: this.freshName(draft.name ?? `${draft.outputs[0] ?? draft.opType}/${draft.opType}`),
       opType: draft.opType,
       domain: draft.domain ?? '',
@@ -101,23 +142,20 @@ export class Graph {
       outputs: [...draft.outputs],
       attributes: new Map((draft.attributes ?? []).map((attribute) => [attribute.name, attribute])),
     };
-    const at = before ? this.list.indexOf(before as Editable) : -1;
-    this.list.splice(at < 0 ? this.list.length : at, 0, node);
-    for (const output of node.outputs) this.taken.add(output);
-    this.index = null;
+    this.list.insert(node, before);
+    this.edit(node, {});
     return node;
   }
 
   remove(node: Node): void {
-    this.list = this.list.filter((other) => other !== node);
-    this.index = null;
+    if (!this.list.remove(node)) return;
+    this.uses.unlink(node);
+    this.captures = null;
   }
 
   /** Changes parts of a node in place; what is not given stays. */
   change(node: Node, parts: Partial<Pick<Node, 'opType' | 'inputs' | 'outputs'>>): void {
-    Object.assign(node, parts);
-    for (const output of parts.outputs ?? []) this.taken.add(output);
-    this.index = null;
+    this.edit(node, parts);
   }
 
   setInput(node: Node, at: number, value: string): void {
@@ -132,48 +170,42 @@ export class Graph {
     const attributes = new Map(node.attributes);
     if (attribute) attributes.set(name, attribute);
     else attributes.delete(name);
-    Object.assign(node, { attributes });
+    this.edit(node, { attributes });
   }
 
-  /** Lets every reader of `from` read `to` instead. Subgraphs keep the name they captured. */
+  /** Lets every reader of `from` read `to` instead, inside subgraphs too. */
   replaceUses(from: string, to: string): void {
     for (const node of this.consumers(from)) {
-      Object.assign(node, { inputs: node.inputs.map((value) => (value === from ? to : value)) });
+      const inputs = node.inputs.map((value) => (value === from ? to : value));
+      if (!capturedValues(node).has(from)) this.edit(node, { inputs });
+      else this.edit(node, { inputs, attributes: this.renameCaptured(node, from, to) });
     }
-    this.index = null;
   }
 
-  /** Puts the nodes in topological order, stable otherwise [ONNX IR, "Graphs": nodes must be sorted]. */
+  /** Puts the nodes in topological order, stable otherwise; nodes of a cycle keep theirs [ONNX IR, "Graphs"]. */
   sort(): void {
-    const placed = new Set<Node>();
-    const order: Editable[] = [];
-    const visit = (node: Editable): void => {
-      if (placed.has(node)) return;
-      placed.add(node);
-      for (const value of [...node.inputs, ...capturedValues(node)]) {
-        const before = this.producer(value);
-        if (before) visit(before as Editable);
-      }
-      order.push(node);
-    };
-    for (const node of this.list) visit(node);
-    this.list = order;
+    this.list.reorder(sortNodes(this.nodes, (value) => this.producer(value)));
   }
 
-  private indices(): Index {
-    if (this.index) return this.index;
-    const producers = new Map<string, Node>();
-    const consumers = new Map<string, Node[]>();
-    for (const node of this.list) {
-      for (const output of node.outputs) if (output) producers.set(output, node);
-      for (const value of new Set([...node.inputs, ...capturedValues(node)])) {
-        if (!value) continue;
-        const readers = consumers.get(value);
-        if (readers) readers.push(node);
-        else consumers.set(value, [node]);
-      }
-    }
-    this.index = { producers, consumers };
-    return this.index;
+  /** The node's attributes with a captured value renamed; an inner value that has the new name already gives way. */
+  private renameCaptured(node: Node, from: string, to: string): Map<string, AttributeProto> {
+    const renamed = [...node.attributes].map(([name, attribute]): [string, AttributeProto] => {
+      const graphs = graphsOf(attribute).map(scopeOf);
+      if (!graphs.some(({ captured }) => captured.has(from))) return [name, attribute];
+      const shadowed = graphs.some(({ mentioned, captured }) => mentioned.has(to) && !captured.has(to));
+      const names = new Map([[from, to], ...(shadowed ? [[to, this.freshName(to)] as const] : [])]);
+      return [name, renameInAttribute(attribute, names)];
+    });
+    return new Map(renamed);
+  }
+
+  /** Every change of a node that the list holds goes through here, so that the uses stay true. */
+  private edit(node: Node, parts: Partial<Pick<Node, 'opType' | 'inputs' | 'outputs' | 'attributes'>>): void {
+    const held = this.list.has(node);
+    if (held) this.uses.unlink(node);
+    Object.assign(node, parts);
+    if (held) this.uses.link(node);
+    for (const output of node.outputs) this.taken.add(output);
+    this.captures = null;
   }
 }

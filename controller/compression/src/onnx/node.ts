@@ -1,6 +1,16 @@
 import { create } from '@bufbuild/protobuf';
-import { type AttributeProto, AttributeProtoSchema, AttributeProto_AttributeType as Kind } from './gen/onnx_pb.js';
-import { fromProto, type Tensor } from './tensor.js';
+import {
+  type AttributeProto,
+  AttributeProtoSchema,
+  type GraphProto,
+  AttributeProto_AttributeType as Kind,
+  type NodeProto,
+} from './gen/onnx_pb.js';
+import { graphsOf, scopeOf } from './subgraph.js';
+import type { Tensor } from './tensor.js';
+import { fromProto } from './tensor-proto.js';
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** One operator call. Edited only through {@link Graph}, which keeps its indices true; an absent input is ''. */
 export interface Node {
@@ -10,6 +20,8 @@ export interface Node {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: ReadonlyMap<string, AttributeProto>;
+  /** The message it was read from: overload, documentation and metadata are written again from it. */
+  readonly source?: NodeProto;
 }
 
 /** What a new node is made from; the graph gives it a fresh name. */
@@ -46,18 +58,17 @@ export function tensorOf(node: Node, name: string): Tensor | null {
   return found ? fromProto(found) : null;
 }
 
-/** Outer values that the subgraphs of If, Loop and Scan read [ONNX IR, "Subgraphs"]; names are unique per model. */
-export function capturedValues(node: Node): string[] {
-  const captured: string[] = [];
-  for (const attribute of node.attributes.values()) {
-    for (const graph of attribute.g ? [attribute.g] : attribute.graphs) {
-      captured.push(...graph.output.map((output) => output.name));
-      for (const inner of graph.node) captured.push(...inner.input.filter(Boolean));
-      for (const inner of graph.node) {
-        const attributes = new Map(inner.attribute.map((one) => [one.name, one]));
-        captured.push(...capturedValues({ ...inner, inputs: inner.input, outputs: inner.output, attributes }));
-      }
-    }
+/** The subgraphs of a node: the branches of If, the bodies of Loop and Scan. */
+export function* subgraphsOf(node: Node): Iterable<GraphProto> {
+  for (const attribute of node.attributes.values()) yield* graphsOf(attribute);
+}
+
+/** Outer values that a node's subgraphs read, each once [ONNX IR, "Graphs"]. */
+export function capturedValues(node: Node): ReadonlySet<string> {
+  let captured: ReadonlySet<string> = NONE;
+  for (const graph of subgraphsOf(node)) {
+    const { captured: found } = scopeOf(graph);
+    captured = captured.size === 0 ? found : new Set([...captured, ...found]);
   }
   return captured;
 }

@@ -1,5 +1,4 @@
-import { create } from '@bufbuild/protobuf';
-import { type TensorProto, TensorProtoSchema, TensorProto_DataType as Type } from './gen/onnx_pb.js';
+import { TensorProto_DataType as Type } from './gen/onnx_pb.js';
 
 export { Type };
 
@@ -15,28 +14,60 @@ export interface Tensor {
   readonly strings?: readonly Uint8Array[];
 }
 
-const BYTES: Partial<Record<Type, number>> = {
-  [Type.FLOAT]: 4,
-  [Type.UINT8]: 1,
-  [Type.INT8]: 1,
-  [Type.UINT16]: 2,
-  [Type.INT16]: 2,
-  [Type.INT32]: 4,
-  [Type.INT64]: 8,
-  [Type.BOOL]: 1,
-  [Type.FLOAT16]: 2,
-  [Type.BFLOAT16]: 2,
-  [Type.DOUBLE]: 8,
-  [Type.UINT32]: 4,
-  [Type.UINT64]: 8,
+/** Bits of one element; elements below a byte are packed, the first in the lowest bits [onnx.proto, raw_data]. */
+const BITS: Partial<Record<Type, number>> = {
+  [Type.FLOAT]: 32,
+  [Type.UINT8]: 8,
+  [Type.INT8]: 8,
+  [Type.UINT16]: 16,
+  [Type.INT16]: 16,
+  [Type.INT32]: 32,
+  [Type.INT64]: 64,
+  [Type.BOOL]: 8,
+  [Type.FLOAT16]: 16,
+  [Type.BFLOAT16]: 16,
+  [Type.DOUBLE]: 64,
+  [Type.UINT32]: 32,
+  [Type.UINT64]: 64,
+  [Type.COMPLEX64]: 64,
+  [Type.COMPLEX128]: 128,
+  [Type.FLOAT8E4M3FN]: 8,
+  [Type.FLOAT8E4M3FNUZ]: 8,
+  [Type.FLOAT8E5M2]: 8,
+  [Type.FLOAT8E5M2FNUZ]: 8,
+  [Type.FLOAT8E8M0]: 8,
+  [Type.UINT4]: 4,
+  [Type.INT4]: 4,
+  [Type.FLOAT4E2M1]: 4,
+  [Type.UINT2]: 2,
+  [Type.INT2]: 2,
 };
 
 /** Bytes of one element, or null where elements are packed or have no fixed size. */
-export const elementBytes = (type: Type): number | null => BYTES[type] ?? null;
+export const elementBytes = (type: Type): number | null => {
+  const bits = BITS[type] ?? 0;
+  return bits >= 8 ? bits / 8 : null;
+};
+
+/** Bytes of all elements of a tensor; null for strings and types that are not known. */
+export const tensorBytes = (type: Type, dims: readonly number[]): number | null => {
+  const bits = BITS[type];
+  return bits === undefined ? null : Math.ceil((bits * elementCount(dims)) / 8);
+};
 
 export const elementCount = (dims: readonly number[]): number => dims.reduce((count, dim) => count * dim, 1);
 
-const bytesOf = (array: ArrayBufferView): Uint8Array =>
+/** Why the elements of a tensor are not what its type and shape say, or null when they are. */
+export function misfit({ type, dims, bytes, strings }: Tensor): string | null {
+  if (dims.some((dim) => !Number.isSafeInteger(dim) || dim < 0)) return `[${dims.join()}] is no shape`;
+  if (strings) return strings.length === elementCount(dims) ? null : `${strings.length} strings for [${dims.join()}]`;
+  const needed = tensorBytes(type, dims);
+  if (needed === null) return `type ${type} is not known`;
+  return needed === bytes.length ? null : `${bytes.length} bytes for ${Type[type]} [${dims.join()}]`;
+}
+
+/** The bytes of a typed array, as a view. */
+export const bytesOf = (array: ArrayBufferView): Uint8Array =>
   new Uint8Array(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength);
 
 const make = (type: Type, dims: readonly number[], data: ArrayBufferView): Tensor => ({
@@ -87,45 +118,4 @@ export function numbersOf(tensor: Tensor): number[] {
     default:
       throw new TypeError(`tensors of type ${Type[tensor.type]} are not read as numbers`);
   }
-}
-
-/** The elements that stand in one of the typed fields instead of raw_data [onnx.proto, TensorProto]. */
-function typedBytes(proto: TensorProto): Uint8Array {
-  switch (proto.dataType) {
-    case Type.FLOAT:
-      return bytesOf(Float32Array.from(proto.floatData));
-    case Type.DOUBLE:
-      return bytesOf(Float64Array.from(proto.doubleData));
-    case Type.INT64:
-      return bytesOf(BigInt64Array.from(proto.int64Data));
-    case Type.UINT64:
-      return bytesOf(BigUint64Array.from(proto.uint64Data));
-    case Type.UINT32:
-      return bytesOf(Uint32Array.from(proto.uint64Data, Number));
-    case Type.INT32:
-      return bytesOf(Int32Array.from(proto.int32Data));
-    case Type.FLOAT16:
-    case Type.BFLOAT16:
-    case Type.UINT16:
-    case Type.INT16:
-      return bytesOf(Uint16Array.from(proto.int32Data));
-    default:
-      return Uint8Array.from(proto.int32Data);
-  }
-}
-
-/** Reads a TensorProto whose data is inside the message. */
-export function fromProto(proto: TensorProto): Tensor {
-  const dims = proto.dims.map(Number);
-  const type = proto.dataType as Type;
-  if (type === Type.STRING) return { dims, type, bytes: new Uint8Array(), strings: proto.stringData };
-  return { dims, type, bytes: proto.rawData.length > 0 ? proto.rawData : typedBytes(proto) };
-}
-
-/** A TensorProto under this name; its raw_data shares the tensor's bytes. */
-export function toProto(name: string, tensor: Tensor): TensorProto {
-  const base = { name, dims: tensor.dims.map(BigInt), dataType: tensor.type };
-  return tensor.strings
-    ? create(TensorProtoSchema, { ...base, stringData: [...tensor.strings] })
-    : create(TensorProtoSchema, { ...base, rawData: tensor.bytes });
 }

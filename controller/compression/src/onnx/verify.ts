@@ -21,7 +21,7 @@ const rules: readonly Rule[] = [
   {
     name: 'every value has one definition', // ONNX IR, "Graphs": single static assignment
     *find(graph) {
-      const seen = new Set([...graph.constants.keys(), ...graph.inputs.map((input) => input.name)]);
+      const seen = new Set(graph.entries());
       for (const node of graph.nodes) {
         for (const output of node.outputs) {
           if (!output) continue;
@@ -34,10 +34,11 @@ const rules: readonly Rule[] = [
   {
     name: 'a value is defined before it is read', // ONNX IR, "Graphs": nodes are topologically sorted
     *find(graph) {
-      const known = new Set([...graph.constants.keys(), ...graph.inputs.map((input) => input.name)]);
+      const known = new Set(graph.entries());
       for (const node of graph.nodes) {
-        for (const input of node.inputs)
-          if (input && !known.has(input)) yield { at: node.name, why: `${input} is not` };
+        for (const value of [...node.inputs, ...capturedValues(node)]) {
+          if (value && !known.has(value)) yield { at: node.name, why: `${value} is not` };
+        }
         for (const output of node.outputs) known.add(output);
       }
       for (const { name } of graph.outputs) if (!known.has(name)) yield { at: name, why: 'nothing makes this output' };
@@ -111,5 +112,4 @@ export function verify(graph: Graph, pass: string): void {
 }
 
 /** Values that subgraphs capture: a rewrite must neither rename nor remove them. */
-export const capturedBySubgraphs = (graph: Graph): Set<string> =>
-  new Set(graph.nodes.flatMap((node) => capturedValues(node)));
+export const capturedBySubgraphs = (graph: Graph): ReadonlySet<string> => graph.captured;

@@ -39,7 +39,7 @@ export function definePass<Found>(definition: PassDefinition<Found>): Pass {
       const reasons: string[] = [];
       for (const node of graph.nodes) {
         if (anchors.length > 0 && (node.domain !== '' || !anchors.includes(node.opType))) continue;
-        if (!graph.nodes.includes(node)) continue;
+        if (!graph.has(node)) continue;
         const match = definition.match(graph, node);
         if (match.ok) {
           definition.rewrite(graph, match.found);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { toBinary } from '@bufbuild/protobuf';
 import { encodeModel, overridableDefaults, parseModel, readModel } from '@espalier/compression/onnx/codec';
 import { TensorProto_DataLocation as Location, ModelProtoSchema } from '@espalier/compression/onnx/gen/onnx_pb';
-import { toProto } from '@espalier/compression/onnx/tensor';
+import { toProto } from '@espalier/compression/onnx/tensor-proto';
 import t from 'tap';
 import { sample } from '../support/sample.ts';
 import { distance, floats, noise, run, tinyGraph } from '../support/tiny.ts';

@@ -15,7 +15,8 @@ import {
   ValueInfoProtoSchema,
 } from '@espalier/compression/onnx/gen/onnx_pb';
 import { Graph } from '@espalier/compression/onnx/graph';
-import { floatTensor, int64Tensor, type Tensor, Type, toProto } from '@espalier/compression/onnx/tensor';
+import { floatTensor, int64Tensor, type Tensor, Type } from '@espalier/compression/onnx/tensor';
+import { toProto } from '@espalier/compression/onnx/tensor-proto';
 import { Session } from '@espalier/compression/runtime/session';
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 
