@@ -4,6 +4,8 @@ import { findPreprocess, labelsOf } from './data/preprocess.js';
 import { GraphBroken, ModelInvalid } from './errors.js';
 import { overridableDefaults, readModel } from './onnx/codec.js';
 import type { Graph } from './onnx/graph.js';
+import { inferShapes } from './onnx/shapes/infer.js';
+import { shapeText } from './onnx/shapes/shape.js';
 import { elementCount } from './onnx/tensor.js';
 import { verify } from './onnx/verify.js';
 import { PER_CHANNEL_OPSET } from './passes/raise-opset.js';
@@ -25,9 +27,13 @@ export interface ModelInfo {
   readonly warnings: string[];
 }
 
-/** Reads a model that came from elsewhere: decoded and held against the rules of a valid graph. */
+/**
+ * Reads a model that came from elsewhere: decoded, its nodes sorted, and held against the rules of a valid graph.
+ * Throws ESP_MODEL_UNREADABLE, ESP_MODEL_EXTERNAL_DATA, and ESP_MODEL_INVALID with the rule and the place.
+ */
 export async function readChecked(file: string): Promise<Graph> {
   const graph = await readModel(file);
+  graph.sort();
   try {
     verify(graph, 'reading');
   } catch (error) {
@@ -76,6 +82,9 @@ function warningsOf(graph: Graph, hasRecord: boolean): string[] {
     warnings.push(`${overridable} constants are also inputs (IR 3): they are frozen to their values.`);
   if (graph.opset() < PER_CHANNEL_OPSET) {
     warnings.push(`Opset ${graph.opset()} has no scale per channel: int8 raises it to ${PER_CHANNEL_OPSET}.`);
+  }
+  for (const { value, declared, made } of inferShapes(graph).conflicts) {
+    warnings.push(`${value} is declared ${shapeText(declared)} and is ${shapeText(made)}: the declaration is ignored.`);
   }
   const quantized = quantizedNode(graph);
   if (quantized)

@@ -1,0 +1,49 @@
+import { type Tensor, Type } from './tensor.js';
+
+/** Where the exponent of a type lies: an element is NaN or infinite when all its bits are set [IEEE 754, 3.4]. */
+interface Layout {
+  readonly bytes: number;
+  /** Masks of the top byte and of the one below it. */
+  readonly exponent: readonly [top: number, below: number];
+}
+const LAYOUTS: Partial<Record<Type, Layout>> = {
+  [Type.FLOAT]: { bytes: 4, exponent: [0x7f, 0x80] },
+  [Type.BFLOAT16]: { bytes: 2, exponent: [0x7f, 0x80] },
+  [Type.FLOAT16]: { bytes: 2, exponent: [0x7c, 0x00] },
+  [Type.DOUBLE]: { bytes: 8, exponent: [0x7f, 0xf0] },
+};
+
+export interface NotFinite {
+  /** First NaN, and first infinite element; -1 without. */
+  readonly nanAt: number;
+  readonly infiniteAt: number;
+}
+
+const FINITE: NotFinite = { nanAt: -1, infiniteAt: -1 };
+/** A tensor's bytes are never written again, so it is looked through once. */
+const known = new WeakMap<Tensor, NotFinite>();
+
+/** The elements of a float tensor that are no finite numbers; types without an IEEE layout count as finite. */
+export function findNotFinite(tensor: Tensor): NotFinite {
+  const layout = LAYOUTS[tensor.type];
+  if (!layout) return FINITE;
+  const before = known.get(tensor);
+  if (before) return before;
+  const found = scan(tensor.bytes, layout);
+  known.set(tensor, found);
+  return found;
+}
+
+function scan(bytes: Uint8Array, { bytes: size, exponent: [top, below] }: Layout): NotFinite {
+  let [nanAt, infiniteAt] = [-1, -1];
+  for (let end = size - 1; end < bytes.length; end += size) {
+    if ((bytes[end]! & top) !== top || (bytes[end - 1]! & below) !== below) continue;
+    let mantissa = (bytes[end]! & ~top & 0x7f) | (bytes[end - 1]! & ~below & 0xff);
+    for (let at = end - size + 1; at < end - 1; at++) mantissa |= bytes[at]!;
+    const element = (end + 1) / size - 1;
+    if (mantissa === 0) infiniteAt = infiniteAt < 0 ? element : infiniteAt;
+    else nanAt = nanAt < 0 ? element : nanAt;
+    if (nanAt >= 0 && infiniteAt >= 0) break;
+  }
+  return nanAt < 0 && infiniteAt < 0 ? FINITE : { nanAt, infiniteAt };
+}
