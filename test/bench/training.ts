@@ -20,9 +20,9 @@ const describe = ({ id, value, unit, reference, n, note }: Row): string =>
   `${id}: ${value} ${unit} (reference: ${reference}; n ${n})${note ? `; ${note}` : ''}\n`;
 
 const wanted = new RegExp(values.only ?? '');
-for (const { id, measure } of rows.filter((row) => wanted.test(row.id))) {
-  process.stderr.write(`${id} ...\n`);
-  for (const row of await measure(data)) {
+for (const bench of rows.filter(({ id }) => wanted.test(id))) {
+  process.stderr.write(`${bench.id} ...\n`);
+  for (const row of await bench.measure(data)) {
     process.stdout.write(values.json ? `${JSON.stringify(row)}\n` : describe(row));
   }
 }

@@ -71,14 +71,15 @@ function tryRecipe(input: LoopInput, recipe: Recipe, miss: string, numbers: Numb
   };
   const refusal = refuse(input, variant);
   if (refusal) return { kind: 'rejected', variantId: variant.id, recipe, numbers: facts, reason: refusal };
-  const drop =
-    variant.accuracyDrop === null ? 'accuracy not evaluated' : `${points(variant.accuracyDrop)} points below float`;
+  const drop = variant.accuracyDrop === null ? 'accuracy not evaluated' : besideFloat(variant.accuracyDrop);
   const speed =
     variant.proofSpeedup === null ? 'speed not measured here' : `${variant.proofSpeedup.toFixed(2)}x in the proof`;
   const reason = `${miss}; ${recipe} is ready: ${drop}, ${speed}`;
   return { kind: 'rollout', variantId: variant.id, recipe, numbers: facts, reason };
 }
 
+const besideFloat = (drop: number): string =>
+  drop < 0 ? `${points(-drop)} points above float` : `${points(drop)} points below float`;
 const points = (value: number): string => (Math.round(value * 100) / 100).toString();
 
 /** Why a finished build may not go to devices, or null. */

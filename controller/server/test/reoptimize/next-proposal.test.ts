@@ -77,6 +77,12 @@ for (const [name, value, kind, reason] of [
   ['waits for a build', { variants: [variant(), int8({ state: 'building' })] }, 'wait', /being built/],
   ['rolls out a ready build', { variants: [variant(), int8()] }, 'rollout', /0.1 points below float, 1.60x/],
   [
+    'says when a build is better than float',
+    { variants: [variant(), int8({ accuracyDrop: -0.15 })] },
+    'rollout',
+    /0.15 points above float/,
+  ],
+  [
     'rejects a build that loses too much',
     { variants: [variant(), int8({ accuracyDrop: 1.5 })] },
     'rejected',

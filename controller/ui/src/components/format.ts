@@ -19,6 +19,8 @@ export const formatUs = (us: Maybe): string =>
 /** 0..100 */
 export const formatPercent = (percent: Maybe, digits = 1): string =>
   or(percent, (known) => `${number(digits).format(known)} %`);
+/** Points of a percentage: a difference of accuracies. */
+export const formatPoints = (points: Maybe): string => or(points, (known) => `${number(2).format(known)} points`);
 /** 0..1 */
 export const formatShare = (share: Maybe): string => or(share, (known) => `${number(0).format(known * 100)} %`);
 /** A factor: 2.15×. */

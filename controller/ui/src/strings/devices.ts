@@ -18,7 +18,7 @@ export const devices = {
   p50: 'p50',
   p95: 'p95',
   seen: 'Last seen',
-  nothing: 'nothing yet',
+  nothing: 'nothing',
   addTitle: 'Add a device',
   tokenName: 'Name (optional)',
   tokenNameHint: 'Becomes the device’s name',

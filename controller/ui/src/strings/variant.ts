@@ -42,7 +42,7 @@ export const variant = {
   passes: 'Passes',
   pass: 'Pass',
   applied: 'Applied',
-  reasons: 'Where not, and why',
+  reasons: 'What it did, or why not',
   artifact: 'Artifact',
   digest: 'Digest',
   key: 'Signed with key',

@@ -4,7 +4,6 @@ import { Facts } from '../../components/Facts';
 import { formatBytes, formatCount, formatDelta, formatPercent, formatRatio, formatUs } from '../../components/format';
 import { Latency } from '../../components/Latency';
 import { Section } from '../../components/Page';
-import { Tone } from '../../components/Status';
 import { Table } from '../../components/Table';
 import { common } from '../../strings/common';
 import { variant as s } from '../../strings/variant';
@@ -65,15 +64,17 @@ function evidence(report: Proof): (readonly [string, ReactNode])[] {
 /** The promise beside float, then what it rests on; a build that kept float says that first. */
 export function Claim({ variant }: { readonly variant: VariantView }) {
   const { report } = variant;
-  const note = variant.note ?? report?.notes.join(' ');
+  // A build that is not what was asked for says so first; how it was made is read at leisure.
+  const tone = variant.note ? 'warning' : 'neutral';
+  const notes = variant.note ? [variant.note] : (report?.notes ?? []);
   return (
     <Section title={s.claim}>
       <div className="stack">
-        {note && (
-          <div className="note" data-tone="warning">
-            <Tone tone="warning">
-              <span style={{ whiteSpace: 'normal' }}>{note}</span>
-            </Tone>
+        {notes.length > 0 && (
+          <div className="note" data-tone={tone}>
+            {notes.map((note) => (
+              <p key={note}>{note}</p>
+            ))}
           </div>
         )}
         {!report && <span className="muted">{s.noProof}</span>}
