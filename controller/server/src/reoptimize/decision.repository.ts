@@ -7,6 +7,20 @@ import { DecisionEntity } from './decision.entity.js';
 export class DecisionRepository {
   constructor(private readonly db: DataSource) {}
 
+  /** One conditional UPDATE, so of several controllers exactly one gets true; a lease that ran out is anybody's. */
+  async lease(now: Date, leaseMs: number): Promise<boolean> {
+    const until = new Date(now.getTime() + leaseMs);
+    const [rows] = await this.db.query<[unknown[], number]>(
+      'update loop_lease set until = $1 where until is null or until < $2 returning id',
+      [until, now],
+    );
+    return rows.length === 1;
+  }
+
+  async release(): Promise<void> {
+    await this.db.query('update loop_lease set until = null');
+  }
+
   async insert(decision: DecisionEntity): Promise<void> {
     await this.db.getRepository(DecisionEntity).insert(decision as object);
   }

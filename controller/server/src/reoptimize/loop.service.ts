@@ -20,6 +20,8 @@ import { nextProposal } from './next-proposal.js';
 import { type LoopRows, readLoopInput, trustedP95 } from './read-loop-input.js';
 
 const TICK_MS = 5000;
+/** Longer than a tick takes; a controller that dies in one holds the next up for no more than this. */
+const LEASE_MS = 15_000;
 const WHO = 'closed loop';
 
 /** One device first, then the rest; each must measure within the budget. */
@@ -60,8 +62,17 @@ export class LoopService implements OnApplicationBootstrap, OnApplicationShutdow
     await this.#timer.stop();
   }
 
-  /** Judges the rollouts it began, then looks at every model and profile that is served. */
+  /** Judges the rollouts it began, then looks at every model and profile that is served. One controller at a time. */
   async tick(signal: AbortSignal): Promise<void> {
+    if (!(await this.decisions.lease(this.clock.now(), LEASE_MS))) return;
+    try {
+      await this.#decide(signal);
+    } finally {
+      await this.decisions.release();
+    }
+  }
+
+  async #decide(signal: AbortSignal): Promise<void> {
     for (const decision of await this.decisions.unjudged()) await this.#judge(decision);
     for (const status of await this.budgets.read()) {
       signal.throwIfAborted();

@@ -241,7 +241,12 @@ t.test(
     t.strictSame(await story(), [], 'a budget that is met starts nothing');
     work.clock.offsetMs += 1000;
     await work.models.update(modelId, { budget: { maxAccuracyDrop: 1, p95Us: 150, maxSizeBytes: null } });
-    await work.loop.tick(signal);
+    const second = await restart(work);
+    t.equal(await work.decisions.lease(work.clock.now(), 10_000), true);
+    await second.loop.tick(signal);
+    t.strictSame(await story(), [], 'while another controller decides, nothing is decided twice');
+    await work.decisions.release();
+    await Promise.all([work.loop.tick(signal), second.loop.tick(signal)]);
     t.strictSame(await story(), ['rollout'], 'the int8 that is ready goes to a canary');
     const [live] = await work.rolloutRows.open(modelId);
     await work.ticker.tick(live!.id);
