@@ -27,3 +27,27 @@ export class SqnrMeter {
     return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
   }
 }
+
+/** Outputs of one batch, by name. */
+export type Outputs = Readonly<Record<string, Float32Array>>;
+
+/**
+ * Mean over samples and outputs of each one's own SQNR in dB. Summed noise would be that of the few samples that
+ * saturate most, and a choice by it a choice for them.
+ * @param sizes samples in each batch
+ */
+export function typicalSqnr(float: readonly Outputs[], variant: readonly Outputs[], sizes: readonly number[]): number {
+  let [total, n] = [0, 0];
+  for (const [at, outputs] of variant.entries()) {
+    for (const [name, values] of Object.entries(outputs)) {
+      const width = values.length % sizes[at]! === 0 ? values.length / sizes[at]! : values.length;
+      for (let start = 0; start < values.length; start += width) {
+        const one = new SqnrMeter();
+        one.add(name, float[at]![name]!.subarray(start, start + width), values.subarray(start, start + width));
+        total += one.mean();
+        n++;
+      }
+    }
+  }
+  return total / Math.max(1, n);
+}

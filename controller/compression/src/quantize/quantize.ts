@@ -7,7 +7,7 @@ import type { ChannelFigures } from './channel-stats.js';
 import type { Insertion } from './insert.js';
 import { observeMoments } from './moments.js';
 import { type Plan, placeQuantizers, WEIGHTED } from './place.js';
-import { type CalibrationOptions, drawSamples, firstSamples, type Samples } from './samples.js';
+import { type CalibrationOptions, drawSamples, firstFloats } from './samples.js';
 import { type Candidate, type Choice, Search } from './search.js';
 import { unlikeConcats } from './ties.js';
 
@@ -20,9 +20,8 @@ export interface Quantized {
   readonly candidates: readonly Candidate[];
 }
 
-/** Floats of inputs, and samples, that the moments are taken over. */
+/** Floats of inputs that the moments are taken over. */
 const MOMENT_FLOATS = 2_400_000;
-const MOMENT_SAMPLES_MAX = 64;
 
 /**
  * Static int8: decides the places, observes them on one part of the calibration data, and chooses on the other part
@@ -46,18 +45,12 @@ export async function quantize(
   if (unlike.size > 0) plan = placeQuantizers(graph, profile, unlike);
   const isInt8 = new Set([...plan.decisions].filter(([, { kind }]) => kind === 'int8').map(([name]) => name));
   const weighted = graph.nodes.filter(({ opType, name }) => WEIGHTED.has(opType) && isInt8.has(name));
-  const moments = await observeMoments(graph, weighted, momentSamples(samples));
+  const moments = await observeMoments(graph, weighted, firstFloats(samples.fit, MOMENT_FLOATS));
   tell(0.5);
   const plain: Base = { graph, figures, moments };
   const search = new Search(plan, profile, samples, plain, equalizeBase(plain));
   const { graph: quantized, ...found } = await search.run((share) => tell(0.5 + 0.5 * share));
   return { ...found, graph: quantized, plan };
-}
-
-function momentSamples({ fit }: Samples): Samples['fit'] {
-  const [first] = fit;
-  const floats = Object.values(first?.feeds ?? {}).reduce((sum, { data }) => sum + data.length, 0) / (first?.size ?? 1);
-  return firstSamples(fit, Math.min(MOMENT_SAMPLES_MAX, Math.ceil(MOMENT_FLOATS / Math.max(1, floats))));
 }
 
 const extremesOf = (figures: ReadonlyMap<string, ChannelFigures>): Map<string, Range> =>

@@ -17,6 +17,7 @@ export interface Samples {
 
 /** Floats of one batch that all inputs of a model may hold together. */
 const BATCH_FLOATS_MAX = 200_000;
+const BATCH_MAX = 4;
 /** Bytes of decoded samples that are held at once: memory stays the same from 50 samples to any number. */
 const HELD_BYTES_MAX = 30_000_000;
 const SAMPLES_MIN = 8;
@@ -31,7 +32,7 @@ const sampleFloats = (inputs: readonly TensorSpec[]): number =>
 
 /** Samples that are run at once: many small ones, few large ones, so that memory stays flat. */
 export const calibrationBatch = (inputs: readonly TensorSpec[]): number =>
-  Math.max(1, Math.min(16, Math.floor(BATCH_FLOATS_MAX / Math.max(1, sampleFloats(inputs)))));
+  Math.max(1, Math.min(BATCH_MAX, Math.floor(BATCH_FLOATS_MAX / Math.max(1, sampleFloats(inputs)))));
 
 /** Which of n samples to take when `wanted` are: evenly spread, in order. */
 export const spread = (n: number, wanted: number): number[] =>
@@ -69,12 +70,12 @@ export async function drawSamples({ data, feeding, onProgress }: CalibrationOpti
   return { fit, check };
 }
 
-/** The first batches that together hold about so many samples; at least one batch. */
-export function firstSamples(all: readonly Batch[], samples: number): readonly Batch[] {
+/** The first batches whose inputs together hold about so many floats; at least one batch. */
+export function firstFloats(all: readonly Batch[], floats: number): readonly Batch[] {
   let held = 0;
-  const end = all.findIndex(({ size }) => {
-    held += size;
-    return held >= samples;
+  const end = all.findIndex(({ feeds }) => {
+    held += Object.values(feeds).reduce((sum, { data }) => sum + data.length, 0);
+    return held >= floats;
   });
   return end < 0 ? all : all.slice(0, end + 1);
 }

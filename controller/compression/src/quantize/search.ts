@@ -7,10 +7,10 @@ import { Session } from '../runtime/session.js';
 import type { Base } from './base.js';
 import { observeHistograms } from './calibrate.js';
 import { type Insertion, insertQuantizers } from './insert.js';
-import { SqnrMeter } from './meter.js';
+import { type Outputs, typicalSqnr } from './meter.js';
 import type { Method, Observer } from './observer.js';
 import type { Plan } from './place.js';
-import { firstSamples, type Samples } from './samples.js';
+import { firstFloats, type Samples } from './samples.js';
 import { unifyRanges } from './ties.js';
 
 /** How a build is quantized: the method that draws ranges, and what is done beyond rounding to the nearest. */
@@ -23,7 +23,7 @@ export interface Choice {
 
 export interface Candidate {
   readonly choice: Choice;
-  /** Mean SQNR of the outputs on the samples kept for choosing. */
+  /** SQNR of the outputs, averaged over the samples kept for choosing. */
   readonly sqnrDb: number;
 }
 
@@ -43,8 +43,8 @@ export const nextChoices = (best: Choice, step: number, equalizable: boolean): C
 };
 
 const STEPS = 4;
-/** Histograms settle sooner than extremes, which are taken from all samples. */
-const HISTOGRAM_SAMPLES = 24;
+/** Floats of inputs that histograms are taken over: they settle sooner than extremes, which come from all samples. */
+const HISTOGRAM_FLOATS = 3_600_000;
 
 /** Builds candidates from observed bases and measures them against float on samples that fitted nothing. */
 export class Search {
@@ -81,7 +81,7 @@ export class Search {
     if (!this.observers.has(base)) {
       this.observers.set(
         base,
-        observeHistograms(base.graph, base.figures, firstSamples(this.samples.fit, HISTOGRAM_SAMPLES)),
+        observeHistograms(base.graph, base.figures, firstFloats(this.samples.fit, HISTOGRAM_FLOATS)),
       );
     }
     const observers = await this.observers.get(base)!;
@@ -94,15 +94,15 @@ export class Search {
       ...choice,
     });
     verify(graph, 'quantize');
-    const meter = new SqnrMeter();
-    (await outputsOf(graph, this.samples.check)).forEach((output, at) => {
-      for (const [name, data] of Object.entries(output)) meter.add(name, reference[at]![name]!, data);
-    });
-    return { choice, graph, insertion, sqnrDb: meter.mean() };
+    const outputs = await outputsOf(graph, this.samples.check);
+    const sqnrDb = typicalSqnr(
+      reference,
+      outputs,
+      this.samples.check.map(({ size }) => size),
+    );
+    return { choice, graph, insertion, sqnrDb };
   }
 }
-
-type Outputs = Readonly<Record<string, Float32Array>>;
 
 /** Outputs of a graph, a batch an element. */
 async function outputsOf(graph: Graph, samples: readonly Batch[]): Promise<Outputs[]> {
