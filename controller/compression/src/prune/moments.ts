@@ -3,14 +3,12 @@
  * X is the operator's input unfolded to [d, P] (P places of a batch), with a row of ones below, so that X Xᵀ
  * [d + 1, d + 1] holds the sums and the number of places too. Streamed: only the moments leave the runtime.
  */
-import { create } from '@bufbuild/protobuf';
-import { AttributeProtoSchema, AttributeProto_AttributeType as Kind } from '../onnx/gen/onnx_pb.js';
 import type { Graph } from '../onnx/graph.js';
-import { intAttribute, intOf, type Node } from '../onnx/node.js';
-import { elementCount, floatTensor, int64Tensor } from '../onnx/tensor.js';
+import { intAttribute, intOf, intsAttribute, type Node } from '../onnx/node.js';
+import { addPatches } from '../onnx/patches.js';
+import { floatTensor, int64Tensor } from '../onnx/tensor.js';
 
-const perm = (order: readonly number[]) =>
-  create(AttributeProtoSchema, { name: 'perm', type: Kind.INTS, ints: order.map(BigInt) });
+const perm = (order: readonly number[]) => intsAttribute('perm', order);
 
 /** Whether the moments of an operator's input can be taken: a dense Conv, Gemm or MatMul by a constant. */
 export function hasMoments(graph: Graph, node: Node): boolean {
@@ -31,25 +29,11 @@ function channelsFirst(graph: Graph, value: string, rank: number, hint: string):
   return op(graph, 'Reshape', [turned, graph.addConstant(`${hint}/flat`, int64Tensor([2], [0, -1]))], `${hint}/rows`);
 }
 
-/** The input of a convolution with the kernel's places beside each other: [N, C * k, ...], in the order of W[o]. */
-function unfold(graph: Graph, conv: Node): string {
-  const { dims } = graph.constantOf(conv, 1)!;
-  const [channels, places] = [dims[1]!, elementCount(dims.slice(2))];
-  const plain = ['strides', 'pads', 'auto_pad', 'dilations'].every((name) => !conv.attributes.has(name));
-  if (places === 1 && plain) return conv.inputs[0]!;
-  const pick = new Float32Array(channels * places * places);
-  for (let row = 0; row < channels * places; row++) pick[row * places + (row % places)] = 1;
-  const weights = graph.addConstant(`${conv.name}/unfold`, floatTensor([channels * places, 1, ...dims.slice(2)], pick));
-  const attributes = [...conv.attributes.values()].filter(({ name }) => name !== 'group');
-  const group = intAttribute('group', channels);
-  return op(graph, 'Conv', [conv.inputs[0]!, weights], `${conv.name}/unfolded`, [...attributes, group]);
-}
-
 /** X of an operator, [d + 1, P]. */
 export function inputRows(graph: Graph, node: Node): string {
   let rows: string;
   if (node.opType === 'Conv') {
-    rows = channelsFirst(graph, unfold(graph, node), graph.constantOf(node, 1)!.dims.length, node.name);
+    rows = channelsFirst(graph, addPatches(graph, node), graph.constantOf(node, 1)!.dims.length, node.name);
   } else {
     const inner = graph.constantOf(node, 1)!.dims[intOf(node, 'transB', 0) === 1 ? 1 : 0]!;
     const shape = graph.addConstant(`${node.name}/inner`, int64Tensor([2], [-1, inner]));

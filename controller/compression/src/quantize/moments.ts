@@ -2,7 +2,8 @@ import type { Batch } from '../data/feeds.js';
 import { cloneGraph, encodeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
 import { intAttribute, intOf, intsAttribute, type Node } from '../onnx/node.js';
-import { elementCount, floatTensor, int64Tensor, Type } from '../onnx/tensor.js';
+import { addPatches } from '../onnx/patches.js';
+import { elementCount, int64Tensor, Type } from '../onnx/tensor.js';
 import { PER_CHANNEL_OPSET } from '../passes/raise-opset.js';
 import { type Feeds, Session } from '../runtime/session.js';
 
@@ -45,7 +46,7 @@ export function tapMoments(graph: Graph, nodes: readonly Node[]): Tap[] {
     const transposed = intOf(node, 'transB', 0) === 1;
     const size = conv ? elementCount(dims.slice(1)) : dims[transposed ? 1 : 0]!;
     if (size > SIZE_MAX) continue;
-    const patches = conv ? addPatches(graph, node, groups * dims[1]!, dims.slice(2)) : node.inputs[0]!;
+    const patches = conv ? addPatches(graph, node) : node.inputs[0]!;
     const shape = graph.addConstant('moments/shape', int64Tensor([4], [0, groups, size, -1]));
     const name = (hint: string): string => graph.freshName(`${node.name}/${hint}`);
     const [rows, flipped, gram, gramSum, sum] = [
@@ -73,19 +74,6 @@ export function tapMoments(graph: Graph, nodes: readonly Node[]): Tap[] {
     taps.push({ node: node.name, gram: gramSum, sum, count, groups, size });
   }
   return taps;
-}
-
-function addPatches(graph: Graph, conv: Node, channels: number, kernel: readonly number[]): string {
-  const taps = elementCount(kernel);
-  if (taps === 1 && !conv.attributes.get('strides')?.ints.some((stride) => stride > 1n)) return conv.inputs[0]!;
-  const filters = new Float32Array(channels * taps * taps);
-  for (let row = 0; row < channels * taps; row++) filters[row * taps + (row % taps)] = 1;
-  const weights = graph.addConstant('moments/taps', floatTensor([channels * taps, 1, ...kernel], filters));
-  const patches = graph.freshName('moments/patches');
-  const kept = [...conv.attributes.values()].filter(({ name }) => name !== 'group');
-  const attributes = [...kept, intAttribute('group', channels)];
-  graph.add({ opType: 'Conv', inputs: [conv.inputs[0]!, weights], outputs: [patches], attributes });
-  return patches;
 }
 
 /** Streams the moments of the inputs of nodes over samples. Memory: G K^2 numbers a node. */

@@ -1,8 +1,6 @@
 /** Operators that move channels without computing: joined, parted, picked, reshaped, turned. */
-import { create } from '@bufbuild/protobuf';
-import { AttributeProtoSchema, AttributeProto_AttributeType as Kind } from '../../onnx/gen/onnx_pb.js';
 import type { Graph } from '../../onnx/graph.js';
-import { intOf, intsOf, type Node } from '../../onnx/node.js';
+import { intOf, intsAttribute, intsOf, type Node } from '../../onnx/node.js';
 import { int64Tensor, numbersOf } from '../../onnx/tensor.js';
 import { type Keeps, onAxis, type RuleContext } from './rule.js';
 
@@ -20,8 +18,7 @@ function setNumbers(graph: Graph, node: Node, input: number, attribute: string, 
   if (node.inputs[input]) {
     graph.setInput(node, input, graph.addConstant(`${node.name}/${attribute}`, int64Tensor([numbers.length], numbers)));
   } else {
-    const ints = numbers.map(BigInt);
-    graph.setAttribute(node, attribute, create(AttributeProtoSchema, { name: attribute, type: Kind.INTS, ints }));
+    graph.setAttribute(node, attribute, intsAttribute(attribute, [...numbers]));
   }
 }
 
