@@ -32,15 +32,17 @@ export class SqnrMeter {
 export type Outputs = Readonly<Record<string, Float32Array>>;
 
 /**
- * Mean over samples and outputs of each one's own SQNR in dB. Summed noise would be that of the few samples that
- * saturate most, and a choice by it a choice for them.
+ * What candidates are compared by: the mean of the SQNR of all samples taken together, which the few that saturate
+ * most decide, and of each sample's own, which does not see them. In dB, over all outputs.
  * @param sizes samples in each batch
  */
-export function typicalSqnr(float: readonly Outputs[], variant: readonly Outputs[], sizes: readonly number[]): number {
+export function balancedSqnr(float: readonly Outputs[], variant: readonly Outputs[], sizes: readonly number[]): number {
+  const pooled = new SqnrMeter();
   let [total, n] = [0, 0];
   for (const [at, outputs] of variant.entries()) {
     for (const [name, values] of Object.entries(outputs)) {
       const width = values.length % sizes[at]! === 0 ? values.length / sizes[at]! : values.length;
+      pooled.add(name, float[at]![name]!, values);
       for (let start = 0; start < values.length; start += width) {
         const one = new SqnrMeter();
         one.add(name, float[at]![name]!.subarray(start, start + width), values.subarray(start, start + width));
@@ -49,5 +51,5 @@ export function typicalSqnr(float: readonly Outputs[], variant: readonly Outputs
       }
     }
   }
-  return total / Math.max(1, n);
+  return (pooled.mean() + total / Math.max(1, n)) / 2;
 }

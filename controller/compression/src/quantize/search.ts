@@ -7,7 +7,7 @@ import { Session } from '../runtime/session.js';
 import type { Base } from './base.js';
 import { observeHistograms } from './calibrate.js';
 import { type Insertion, insertQuantizers } from './insert.js';
-import { type Outputs, typicalSqnr } from './meter.js';
+import { balancedSqnr, type Outputs } from './meter.js';
 import type { Method, Observer } from './observer.js';
 import type { Plan } from './place.js';
 import { firstFloats, type Samples } from './samples.js';
@@ -23,7 +23,7 @@ export interface Choice {
 
 export interface Candidate {
   readonly choice: Choice;
-  /** SQNR of the outputs, averaged over the samples kept for choosing. */
+  /** On the samples kept for choosing: see {@link balancedSqnr}. */
   readonly sqnrDb: number;
 }
 
@@ -32,7 +32,7 @@ export interface Built extends Candidate {
   readonly insertion: Insertion;
 }
 
-const METHODS: readonly Method[] = ['minmax', 'mse', 'percentile'];
+const METHODS: readonly Method[] = ['mse', 'minmax', 'percentile'];
 
 /** One choice changed at a time, from what usually serves best; the costly rounding last. Pure. */
 export const nextChoices = (best: Choice, step: number, equalizable: boolean): Choice[] => {
@@ -42,7 +42,8 @@ export const nextChoices = (best: Choice, step: number, equalizable: boolean): C
   return step === 3 ? [{ ...best, round: true }] : [];
 };
 
-const STEPS = 4;
+/** How much better a candidate must be, step by step: less is within the noise of a few dozen samples. */
+const MARGINS_DB = [0.5, 0.5, 0, 0];
 /** Floats of inputs that histograms are taken over: they settle sooner than extremes, which come from all samples. */
 const HISTOGRAM_FLOATS = 3_600_000;
 
@@ -64,14 +65,14 @@ export class Search {
     const reference = await outputsOf(this.plain.graph, this.samples.check);
     let best: Built | null = null;
     let choice: Choice = { method: 'mse', equalize: this.equalized !== null, bias: true, round: false };
-    for (let step = 0; step < STEPS; step++) {
+    for (let step = 0; step < MARGINS_DB.length; step++) {
       for (const next of nextChoices(choice, step, this.equalized !== null)) {
         const built: Built = await this.build(next, reference);
         this.tried.push({ choice: next, sqnrDb: built.sqnrDb });
-        if (!best || built.sqnrDb > best.sqnrDb) best = built;
+        if (!best || built.sqnrDb > best.sqnrDb + MARGINS_DB[step]!) best = built;
       }
       choice = best!.choice;
-      tell((step + 1) / STEPS);
+      tell((step + 1) / MARGINS_DB.length);
     }
     return { ...best!, candidates: this.tried };
   }
@@ -95,7 +96,7 @@ export class Search {
     });
     verify(graph, 'quantize');
     const outputs = await outputsOf(graph, this.samples.check);
-    const sqnrDb = typicalSqnr(
+    const sqnrDb = balancedSqnr(
       reference,
       outputs,
       this.samples.check.map(({ size }) => size),
