@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { openDataset } from '../data/dataset.js';
 import { readChecked } from '../inspect.js';
 import { isInner } from '../prune/groups.js';
-import { traceGroups } from '../prune/prune.js';
+import { traceGroups } from '../prune/prunable.js';
 import { prepare } from '../recipe/prepare.js';
 import { Session } from '../runtime/session.js';
 import { alignColumns, type Terminal } from './terminal.js';

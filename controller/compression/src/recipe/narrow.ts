@@ -7,7 +7,8 @@ import type { HardwareProfile } from '../hardware/profile.js';
 import { encodeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
 import type { PassRecord } from '../passes/index.js';
-import { orderPruning, type Pruned, pruneTo } from '../prune/prune.js';
+import { orderPruning } from '../prune/prunable.js';
+import { type Pruned, pruneTo } from '../prune/prune.js';
 import { Session } from '../runtime/session.js';
 import { compare } from './accuracy.js';
 

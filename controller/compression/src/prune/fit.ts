@@ -1,0 +1,99 @@
+/** Cuts a network to widths, or to the widths that a budget allows, and checks that the cut is one. */
+import { PruneBudgetMissed, RewriteNotExact } from '../errors.js';
+import { cloneGraph, encodeModel } from '../onnx/codec.js';
+import type { Graph } from '../onnx/graph.js';
+import { relativeDifference } from '../recipe/prepare.js';
+import { Session } from '../runtime/session.js';
+import { curveOf } from './curves.js';
+import { cutChannels, silenceChannels } from './cut.js';
+import type { Group } from './groups.js';
+import { totalMacs } from './macs.js';
+import type { Prunable } from './prunable.js';
+import { runShapes } from './shapes.js';
+import { type Trace, traceChannels } from './trace.js';
+import { chooseWidths, uniformWidth } from './widths.js';
+
+/** Largest difference of a cut network from the silenced one, as a share of the output's range. */
+const EXACT = 1e-3;
+/** Rounds in which the budget is corrected by what the cut network really costs: costs of groups are not independent. */
+const BUDGET_ROUNDS = 6;
+const BUDGET_SLACK = 1.005;
+
+export const uniformWidths = ({ groups, steps }: Prunable, keptShare: number): Map<string, number> =>
+  new Map(groups.map(({ id, channels }) => [id, uniformWidth(channels.length, steps.get(id)!, keptShare)]));
+
+export interface Cut {
+  readonly graph: Graph;
+  readonly widths: ReadonlyMap<string, number>;
+  readonly removed: ReadonlySet<number>;
+  readonly changed: readonly Group[];
+  readonly macs: number;
+}
+
+export async function cutTo(subject: Prunable, widths: ReadonlyMap<string, number>): Promise<Cut> {
+  const removed = new Set<number>();
+  const changed: Group[] = [];
+  for (const group of subject.groups) {
+    const gone = group.channels.length - (widths.get(group.id) ?? group.channels.length);
+    const { order } = subject.removals.get(group.id)!;
+    for (const at of order.slice(0, gone)) removed.add(group.channels[at]!.root);
+    if (gone > 0) changed.push(group);
+  }
+  const { graph, trace } = retraced(subject);
+  cutChannels(graph, trace, removed);
+  return { graph, widths, removed, changed, macs: totalMacs(graph, await runShapes(graph, subject.feeds)) };
+}
+
+/** A copy of the network with a trace of its own: the nodes of a trace belong to one graph. */
+function retraced({ graph, shapes }: Prunable): { graph: Graph; trace: Trace } {
+  const copy = cloneGraph(graph);
+  return { graph: copy, trace: traceChannels(copy, shapes) };
+}
+
+export async function cutToBudget(subject: Prunable, budget: number, whole: number): Promise<Cut> {
+  const curves = subject.groups.map((group) =>
+    curveOf(
+      subject.graph,
+      subject.trace,
+      group,
+      subject.removals.get(group.id)!,
+      subject.steps.get(group.id)!,
+      subject.shapes,
+    ),
+  );
+  const curved = curves.reduce((sum, { costs }) => sum + costs.at(-1)!, 0);
+  let allowed = curved - (whole - budget);
+  let nearest: Cut | null = null;
+  for (let round = 0; round < BUDGET_ROUNDS; round++) {
+    const widths = chooseWidths(curves, Math.max(0, allowed));
+    if (!widths) break;
+    const cut = await cutTo(subject, widths);
+    if (!nearest || cut.macs < nearest.macs || cut.macs <= budget * BUDGET_SLACK) nearest = cut;
+    if (cut.macs <= budget * BUDGET_SLACK) return cut;
+    allowed -= cut.macs - budget;
+  }
+  throw PruneBudgetMissed({
+    wanted: budget / whole,
+    nearest:
+      (nearest ?? (await cutTo(subject, new Map(curves.map(({ id, widths }) => [id, widths[0]!]))))).macs / whole,
+  });
+}
+
+/** Removing channels must be the same as letting nobody read them. A wrong index anywhere shows here. */
+export async function checkCut(subject: Prunable, cut: Cut): Promise<void> {
+  const silent = retraced(subject);
+  silenceChannels(silent.graph, silent.trace, cut.removed);
+  const [expected, found] = await Promise.all(
+    [silent.graph, cut.graph].map((graph) => Session.open(encodeModel(graph), 'the pruned model')),
+  );
+  try {
+    const wanted = await expected!.floats(subject.feeds);
+    const given = await found!.floats(subject.feeds);
+    for (const [output, { data }] of Object.entries(wanted)) {
+      const difference = relativeDifference(data, given[output]!.data);
+      if (difference > EXACT) throw RewriteNotExact({ pass: 'prune', output, difference });
+    }
+  } finally {
+    await Promise.all([expected!.dispose(), found!.dispose()]);
+  }
+}
