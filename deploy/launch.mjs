@@ -19,6 +19,20 @@ const newest = (folder) =>
       0,
     );
 
+/** Signals of a program that was asked to stop; all others say that it broke down. */
+const ASKED = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
+
+/** The exit code for a program that a signal ended. What broke down says so with a code, as every error does. */
+function ended(signal) {
+  if (signal in ASKED) return ASKED[signal];
+  const cause = signal === 'SIGKILL' ? 'the system, as a rule for want of memory' : 'a fault in native code';
+  process.stderr.write(
+    `ESP_PROGRAM_CRASHED: The program was ended by ${signal}: ${cause}.\n` +
+      '  Check the free memory; whether a model is the cause, `espalier inspect MODEL` says.\n',
+  );
+  return 1;
+}
+
 /**
  * @param home the package, from the root of the checkout
  * @param entry its program, from the package
@@ -52,5 +66,5 @@ export function launch({ home, entry, uses, env = {} }) {
     env: { ...env, ...process.env },
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-  child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)));
+  child.on('exit', (code, signal) => process.exit(code ?? ended(signal)));
 }

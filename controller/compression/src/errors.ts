@@ -128,3 +128,17 @@ export const PruneBudgetMissed = defineError<{ wanted: number; nearest: number }
     `No widths bring the network to ${percent(wanted)} of its multiply-accumulates; ${percent(nearest)} is the nearest.`,
   () => 'Ask for less, add --tied, or take a smaller network of the family.',
 );
+
+export const OutputNotANumber = defineError<{ model: string; output: string }>(
+  'ESP_OUTPUT_NOT_A_NUMBER',
+  422,
+  ({ model, output }) => `${model} returns NaN at its output ${output} before anything was changed.`,
+  () => 'Check its weights and the preprocessing of the data; a variant cannot be compared with NaN.',
+);
+
+export const RuntimeCrashed = defineError<{ model: string; why: string }>(
+  'ESP_RUNTIME_CRASHED',
+  422,
+  ({ model, why }) => `ONNX Runtime broke down while it loaded and tried ${model}: ${why}.`,
+  () => 'Export the model again; if it is sound, report it to ONNX Runtime.',
+);

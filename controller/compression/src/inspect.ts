@@ -7,10 +7,10 @@ import type { Graph } from './onnx/graph.js';
 import { inferShapes } from './onnx/shapes/infer.js';
 import { shapeText } from './onnx/shapes/shape.js';
 import { elementCount } from './onnx/tensor.js';
-import { verify } from './onnx/verify.js';
+import { READING, verify } from './onnx/verify.js';
 import { PER_CHANNEL_OPSET } from './passes/raise-opset.js';
 import { quantizedNode } from './recipe/prepare.js';
-import { Session } from './runtime/session.js';
+import { probeModel } from './runtime/probe.js';
 
 export interface ModelInfo {
   readonly opset: number;
@@ -35,7 +35,7 @@ export async function readChecked(file: string): Promise<Graph> {
   const graph = await readModel(file);
   graph.sort();
   try {
-    verify(graph, 'reading');
+    verify(graph, READING);
   } catch (error) {
     if (!(error instanceof CodedError) || error.code !== GraphBroken.code) throw error;
     const { rule, at, why } = error.details as { rule: string; at: string; why: string };
@@ -46,13 +46,11 @@ export async function readChecked(file: string): Promise<Graph> {
 
 /**
  * What a model is, from its file and from the runtime that would run it. Throws ESP_MODEL_UNREADABLE,
- * ESP_MODEL_INVALID, ESP_MODEL_EXTERNAL_DATA, ESP_PREPROCESS_INVALID, ESP_RUNTIME_REFUSED.
+ * ESP_MODEL_INVALID, ESP_MODEL_EXTERNAL_DATA, ESP_PREPROCESS_INVALID, ESP_RUNTIME_REFUSED, ESP_RUNTIME_CRASHED.
  */
 export async function inspectModel(file: string): Promise<ModelInfo> {
   const graph = await readChecked(file);
-  const session = await Session.open(file, file);
-  const { inputs, outputs } = session;
-  await session.dispose();
+  const { inputs, outputs } = await probeModel(file);
   const { record } = await findPreprocess(file, graph);
   return {
     opset: graph.opset(),

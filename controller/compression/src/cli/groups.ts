@@ -5,7 +5,7 @@ import { readChecked } from '../inspect.js';
 import { isInner } from '../prune/groups.js';
 import { traceGroups } from '../prune/prunable.js';
 import { prepare } from '../recipe/prepare.js';
-import { Session } from '../runtime/session.js';
+import { probeModel } from '../runtime/probe.js';
 import { alignColumns, type Terminal } from './terminal.js';
 
 export const groupsCommand = (terminal: Terminal): Command =>
@@ -15,9 +15,8 @@ export const groupsCommand = (terminal: Terminal): Command =>
     .option('--json', 'print the result as one JSON line')
     .action(async (model: string, flags: { json?: boolean }) => {
       const graph = await readChecked(model);
-      const session = await Session.open(model, model);
-      const feeding = { inputs: session.inputs, preprocess: null, batchSize: 2, seed: 1, limit: 2 };
-      await session.dispose();
+      const { inputs } = await probeModel(model);
+      const feeding = { inputs, preprocess: null, batchSize: 2, seed: 1, limit: 2 };
       const data = await openDataset('random:2');
       const prepared = await prepare(graph, data, feeding);
       const { found } = await traceGroups(prepared.graph, data, feeding);

@@ -35,15 +35,15 @@ export const foldBatchNorm = definePass<{ weighted: Node; norm: Node }>({
     if (gemm && (floatOf(weighted, 'alpha', 1) !== 1 || floatOf(weighted, 'beta', 1) !== 1)) {
       return no(`${weighted.name} has alpha or beta`);
     }
+    const { weights, shifted } = fold(graph, weighted, norm);
+    if (!weights.every(Number.isFinite) || !shifted.every(Number.isFinite))
+      return no('a folded weight or bias would not be finite');
     return yes({ weighted, norm });
   },
   rewrite(graph, { weighted, norm }) {
-    const [gamma, beta, mean, variance] = [1, 2, 3, 4].map((input) => floatsOf(graph.constantOf(norm, input)!)!);
-    const epsilon = floatOf(norm, 'epsilon', 1e-5);
-    const factor = gamma!.map((value, channel) => value / Math.sqrt(variance![channel]! + epsilon));
-    const bias = biasOf(graph, weighted, factor.length);
-    const shifted = bias.map((b, channel) => factor[channel]! * (b - mean![channel]!) + beta![channel]!);
-    scaleOutputChannels(graph, weighted, factor);
+    const { weights, shifted } = fold(graph, weighted, norm);
+    const { dims } = graph.constantOf(weighted, 1)!;
+    graph.setInput(weighted, 1, graph.addConstant(`${weighted.inputs[1]}/folded`, floatTensor(dims, weights)));
     const name = graph.addConstant(`${weighted.name}/bias`, floatTensor([shifted.length], shifted));
     graph.setInput(weighted, 2, name);
     graph.remove(norm);
@@ -58,13 +58,17 @@ function biasOf(graph: Graph, node: Node, channels: number): Float32Array {
   return Float32Array.from({ length: channels }, (_, channel) => values[values.length === 1 ? 0 : channel]!);
 }
 
-/** W' = factor[o] W for every output channel o, as a new constant: the old one may have other readers. */
-function scaleOutputChannels(graph: Graph, node: Node, factor: Float32Array): void {
-  const { dims } = graph.constantOf(node, 1)!;
-  const weights = floatsOf(graph.constantOf(node, 1)!)!;
-  const channelAt = outputChannel(node, dims);
+/** W' = k W for every output channel, and b' = k (b - mean) + beta, both as new numbers. */
+function fold(graph: Graph, weighted: Node, norm: Node): { weights: Float32Array; shifted: Float32Array } {
+  const [gamma, beta, mean, variance] = [1, 2, 3, 4].map((input) => floatsOf(graph.constantOf(norm, input)!)!);
+  const epsilon = floatOf(norm, 'epsilon', 1e-5);
+  const factor = gamma!.map((value, channel) => value / Math.sqrt(variance![channel]! + epsilon));
+  const bias = biasOf(graph, weighted, factor.length);
+  const shifted = bias.map((b, channel) => factor[channel]! * (b - mean![channel]!) + beta![channel]!);
+  const weights = floatsOf(graph.constantOf(weighted, 1)!)!;
+  const channelAt = outputChannel(weighted, graph.constantOf(weighted, 1)!.dims);
   for (let at = 0; at < weights.length; at++) weights[at]! *= factor[channelAt(at)]!;
-  graph.setInput(node, 1, graph.addConstant(`${node.inputs[1]}/folded`, floatTensor(dims, weights)));
+  return { weights, shifted };
 }
 
 /** Which output channel the weight at a flat index belongs to. */

@@ -13,7 +13,9 @@ export const normalizeGemm = definePass<Node>({
     if (alpha === 1 && (beta === 1 || !node.inputs[2])) return no('');
     if (alpha !== 1 && !floats(graph, node, 1)) return no(`alpha is ${alpha} and its matrix is not a constant`);
     if (beta !== 1 && node.inputs[2] && !floats(graph, node, 2)) return no(`beta is ${beta} and C is not a constant`);
-    return yes(node);
+    const parts = [scaled(graph, node, 1, alpha), beta !== 1 && node.inputs[2] ? scaled(graph, node, 2, beta) : null];
+    const overflow = parts.some((values) => values && !values.every(Number.isFinite));
+    return overflow ? no('a scaled constant would not be finite') : yes(node);
   },
   rewrite(graph, node) {
     scaleInput(graph, node, 1, floatOf(node, 'alpha', 1));
@@ -28,9 +30,12 @@ function floats(graph: Graph, node: Node, input: number): Float32Array | null {
   return tensor ? floatsOf(tensor) : null;
 }
 
+const scaled = (graph: Graph, node: Node, input: number, factor: number): Float32Array | null =>
+  factor === 1 ? null : floats(graph, node, input)!.map((value) => value * factor);
+
 function scaleInput(graph: Graph, node: Node, input: number, factor: number): void {
-  if (factor === 1) return;
+  const values = scaled(graph, node, input, factor);
+  if (!values) return;
   const { dims } = graph.constantOf(node, input)!;
-  const scaled = floats(graph, node, input)!.map((value) => value * factor);
-  graph.setInput(node, input, graph.addConstant(`${node.inputs[input]}/scaled`, floatTensor(dims, scaled)));
+  graph.setInput(node, input, graph.addConstant(`${node.inputs[input]}/scaled`, floatTensor(dims, values)));
 }

@@ -55,7 +55,7 @@ export function definePass<Found>(definition: PassDefinition<Found>): Pass {
 
 /** Runs passes in order, in place, with the verifier after each: a broken graph is caught where it broke. */
 export function runPasses(graph: Graph, passes: readonly Pass[]): PassRecord[] {
-  verify(graph, 'reading');
+  verify(graph, 'what came before');
   return passes.map((pass) => {
     const record = pass.run(graph);
     graph.sort();

@@ -1,4 +1,4 @@
-/** The dB that stand for "no difference at all": JSON has no infinity. */
+/** The dB that stand for "no difference at all", and negative for "nothing alike": JSON has no infinity. */
 const EXACT_DB = 200;
 
 /** Signal to quantization noise, in dB, of each output over everything added. */
@@ -8,6 +8,8 @@ export class SqnrMeter {
   add(output: string, float: Float32Array, variant: Float32Array): void {
     const sum = this.sums.get(output) ?? { signal: 0, noise: 0 };
     for (let at = 0; at < float.length; at++) {
+      // An infinite score, of a mask as a rule, is no signal that could be measured.
+      if (!Number.isFinite(float[at]!)) continue;
       const difference = float[at]! - variant[at]!;
       sum.signal += float[at]! * float[at]!;
       sum.noise += difference * difference;
@@ -17,8 +19,11 @@ export class SqnrMeter {
 
   /** By output name. */
   values(): Record<string, number> {
-    const decibel = ({ signal, noise }: { signal: number; noise: number }): number =>
-      noise === 0 || signal === 0 ? (noise === 0 ? EXACT_DB : 0) : Math.min(EXACT_DB, 10 * Math.log10(signal / noise));
+    const decibel = ({ signal, noise }: { signal: number; noise: number }): number => {
+      if (noise === 0 || signal === 0) return noise === 0 ? EXACT_DB : 0;
+      if (!Number.isFinite(noise)) return -EXACT_DB;
+      return Math.min(EXACT_DB, 10 * Math.log10(signal / noise));
+    };
     return Object.fromEntries([...this.sums].map(([name, sum]) => [name, decibel(sum)]));
   }
 

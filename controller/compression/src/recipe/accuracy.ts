@@ -1,5 +1,6 @@
 import type { Dataset } from '../data/content.js';
 import { type BatchOptions, batches } from '../data/feeds.js';
+import { OutputNotANumber } from '../errors.js';
 import { SqnrMeter } from '../quantize/meter.js';
 import type { Output, Session } from '../runtime/session.js';
 
@@ -74,7 +75,17 @@ class Tally {
   }
 }
 
-/** Runs both models over the data; the first output is the one whose largest value is the class. */
+/** Throws ESP_OUTPUT_NOT_A_NUMBER where a float model returns NaN: nothing can be held against that. */
+export function requireNumbers(outputs: Readonly<Record<string, Output>>, model: string): void {
+  for (const [output, { data }] of Object.entries(outputs)) {
+    if (data.includes(Number.NaN)) throw OutputNotANumber({ model, output });
+  }
+}
+
+/**
+ * Runs both models over the data; the first output is the one whose largest value is the class. Throws
+ * ESP_OUTPUT_NOT_A_NUMBER.
+ */
 export async function compare(
   float: Session,
   variant: Session,
@@ -88,6 +99,7 @@ export async function compare(
   const first = float.outputs[0]!.name;
   for await (const batch of batches(data, feeding)) {
     const a = await float.floats(batch.feeds);
+    requireNumbers(a, float.name);
     const b = variant === float ? a : await variant.floats(batch.feeds);
     for (const [name, { data: values }] of Object.entries(a)) {
       meter.add(name, values, b[name]!.data);

@@ -6,6 +6,7 @@ import type { Graph } from '../onnx/graph.js';
 import type { Node } from '../onnx/node.js';
 import { type PassRecord, preparation, runPasses } from '../passes/index.js';
 import { Session } from '../runtime/session.js';
+import { requireNumbers } from './accuracy.js';
 
 const QUANTIZED =
   /^(QuantizeLinear|DequantizeLinear|DynamicQuantizeLinear|QLinear\w+|QGemm|ConvInteger|MatMulInteger)$/;
@@ -26,7 +27,8 @@ const DIFFERENCE_MAX = 1e-3;
 
 /**
  * The float model after its exact rewrites, compared with the original on real inputs.
- * Throws ESP_REWRITE_NOT_EXACT when an output moved by more than a thousandth of its range.
+ * Throws ESP_REWRITE_NOT_EXACT when an output moved by more than a thousandth of its range, and
+ * ESP_OUTPUT_NOT_A_NUMBER when the original returns NaN.
  */
 export async function prepare(original: Graph, data: Dataset, feeding: BatchOptions): Promise<Prepared> {
   const graph = cloneGraph(original);
@@ -38,6 +40,7 @@ export async function prepare(original: Graph, data: Dataset, feeding: BatchOpti
   try {
     for await (const { feeds } of batches(data, { ...feeding, limit: CHECKED })) {
       const expected = await before.floats(feeds);
+      requireNumbers(expected, before.name);
       const found = await after.floats(feeds);
       for (const [output, { data: values }] of Object.entries(expected)) {
         const difference = relativeDifference(values, found[output]!.data);
@@ -50,15 +53,18 @@ export async function prepare(original: Graph, data: Dataset, feeding: BatchOpti
   return { graph, passes, notes: notesOf(original, passes) };
 }
 
-/** Largest difference, as a share of the range of the expected values. */
+/** Largest difference, as a share of the range of the finite expected values; infinite where one side alone is not. */
 export function relativeDifference(expected: Float32Array, found: Float32Array): number {
   let [low, high, most] = [0, 0, 0];
   for (let at = 0; at < expected.length; at++) {
-    low = Math.min(low, expected[at]!);
-    high = Math.max(high, expected[at]!);
-    most = Math.max(most, Math.abs(expected[at]! - found[at]!));
+    const [a, b] = [expected[at]!, found[at]!];
+    if (a === b && !Number.isFinite(a)) continue;
+    const difference = Math.abs(a - b);
+    most = Math.max(most, Number.isFinite(difference) ? difference : Number.POSITIVE_INFINITY);
+    low = Math.min(low, a);
+    high = Math.max(high, a);
   }
-  return high > low ? most / (high - low) : most;
+  return high > low && most < Number.POSITIVE_INFINITY ? most / (high - low) : most;
 }
 
 function notesOf(original: Graph, passes: readonly PassRecord[]): string[] {

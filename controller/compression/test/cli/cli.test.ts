@@ -135,3 +135,32 @@ t.test('prune: fewer multiply-accumulates, nearly the same answers; refused when
   t.equal(tiny.code, 2);
   t.match(tiny.err, /ESP_PRUNE_BUDGET_MISSED.*nearest/s);
 });
+
+t.test(
+  'native code that breaks down in the program is reported with a code',
+  {
+    skip: process.platform === 'linux' ? false : 'needs /proc',
+  },
+  async (t) => {
+    const target = path.join(t.testdir(), 'out.onnx');
+    const child = spawn(
+      process.execPath,
+      [bin, 'quantize', sample.model, '-o', target, '--calibrate', sample.calibrate],
+      {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
+    let said = '';
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    child.stderr.on('data', (chunk) => {
+      const running = /quantize/.test(said);
+      said += chunk;
+      if (running || !/quantize/.test(said)) return;
+      const [program] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').split(' ');
+      process.kill(Number(program), 'SIGSEGV');
+    });
+    t.equal(await ended, 1);
+    t.match(said, /^ESP_PROGRAM_CRASHED: .*SIGSEGV.*\n {2}\S/m);
+    t.notOk(existsSync(target));
+  },
+);

@@ -72,6 +72,7 @@ export const operatorRules: readonly Rule[] = [
   {
     name: 'an output has the shape that is declared for it',
     clause: 'ONNX IR, "Static tensor shapes"',
+    isOfFile: true,
     *find(graph) {
       for (const { value, node, declared, made } of inferShapes(graph).conflicts) {
         if (!graph.isOutput(value)) continue;

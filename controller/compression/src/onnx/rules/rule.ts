@@ -11,5 +11,7 @@ export interface Rule {
   readonly name: string;
   /** The text that asks for it. */
   readonly clause: string;
+  /** True for what is held against a file only: a rewrite makes more of its shapes known, and is not to blame. */
+  readonly isOfFile?: boolean;
   readonly find: (graph: Graph) => Iterable<Finding>;
 }

@@ -1,6 +1,11 @@
 import { capturedValues } from '../node.js';
 import { findCycle } from '../order.js';
+import { declaredShape } from '../shapes/shape.js';
+import { elementCount } from '../tensor.js';
 import type { Rule } from './rule.js';
+
+/** 1 GB of float32. */
+const INPUT_ELEMENTS_MAX = 2 ** 28;
 
 /** Nodes of a cycle that an error names. */
 const NAMED = 5;
@@ -21,6 +26,17 @@ export const structureRules: readonly Rule[] = [
     *find(graph) {
       if (graph.inputs.some(({ name }) => name === '')) yield { at: 'the graph', why: 'an input has none' };
       if (graph.outputs.some(({ name }) => name === '')) yield { at: 'the graph', why: 'an output has none' };
+    },
+  },
+  {
+    name: 'an input can be held in memory',
+    clause: 'our own: a sample of more elements cannot be drawn, stacked or copied',
+    *find(graph) {
+      for (const input of graph.inputs) {
+        const dims = declaredShape(input)?.map((dim) => dim ?? 1) ?? [];
+        const elements = elementCount(dims);
+        if (elements > INPUT_ELEMENTS_MAX) yield { at: input.name, why: `[${dims.join()}] is ${elements} elements` };
+      }
     },
   },
   {
