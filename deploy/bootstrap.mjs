@@ -23,6 +23,7 @@ const commands = {
   build: null,
   'bench:models': 'test/bench/models.ts',
   'bench:training': 'test/bench/training.ts',
+  'bench:codec': 'controller/compression/test/bench/codec.ts',
   'fuzz:models': 'controller/compression/test/fuzz/models.ts',
   'test:systemd': 'test/systemd/run.ts',
   'test:devices': 'test/devices/run.ts',

@@ -37,13 +37,27 @@ export function sortNodes(nodes: readonly Node[], producer: (value: string) => N
 
 /** The nodes of one cycle in the direction of the data, or null when there is none. */
 export function findCycle(nodes: readonly Node[], producer: (value: string) => Node | undefined): Node[] | null {
-  const place = new Map(sortNodes(nodes, producer).map((node, at) => [node, at]));
-  const makersOf = (node: Node): Node[] =>
-    [...node.inputs, ...capturedValues(node)].flatMap((value) => producer(value) ?? []);
-  const closing = nodes.find((node) => makersOf(node).some((maker) => place.get(maker)! >= place.get(node)!));
-  if (!closing) return null;
-  const last = makersOf(closing).find((maker) => place.get(maker)! >= place.get(closing)!)!;
-  return pathBetween(last, closing, makersOf).reverse();
+  // Most graphs are in order already, and need no sorting to show it.
+  const edge = backEdge(nodes, producer) && backEdge(sortNodes(nodes, producer), producer);
+  if (!edge) return null;
+  return pathBetween(edge.maker, edge.node, (node) => makersOf(node, producer)).reverse();
+}
+
+const makersOf = (node: Node, producer: (value: string) => Node | undefined): Node[] =>
+  [...node.inputs, ...capturedValues(node)].flatMap((value) => producer(value) ?? []);
+
+/** A node that stands no later than one it reads from, and that one; null when the nodes are in order. */
+function backEdge(
+  nodes: readonly Node[],
+  producer: (value: string) => Node | undefined,
+): { node: Node; maker: Node } | null {
+  const passed = new Set<Node>();
+  for (const node of nodes) {
+    const maker = makersOf(node, producer).find((one) => !passed.has(one));
+    if (maker) return { node, maker };
+    passed.add(node);
+  }
+  return null;
 }
 
 /** A way from one node back over the makers of its inputs to another. */
