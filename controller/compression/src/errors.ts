@@ -100,6 +100,13 @@ export const ProfileUnmatched = defineError<{ arch: string }>(
   () => 'Name one with --profile; `espalier profiles list` shows all.',
 );
 
+export const FlagInvalid = defineError<{ flag: string; value: string; wanted: string }>(
+  'ESP_FLAG_INVALID',
+  400,
+  ({ flag, value, wanted }) => `"${value}" is not a value for ${flag}: it takes ${wanted}.`,
+  () => 'See the command with --help.',
+);
+
 export const OutputUnwritable = defineError<{ path: string; why: string }>(
   'ESP_OUTPUT_UNWRITABLE',
   500,

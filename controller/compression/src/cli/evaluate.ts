@@ -10,13 +10,14 @@ import { measurePair } from '../recipe/latency.js';
 import { percent, times } from '../report/format.js';
 import { rounded } from '../report/summary.js';
 import { defaultOptions, Session } from '../runtime/session.js';
+import { wholeNumber } from './numbers.js';
 import { alignColumns, type Terminal } from './terminal.js';
 
 interface Flags {
   readonly against?: string;
   readonly data: string;
   readonly preprocess?: string;
-  readonly batch: string;
+  readonly batch: number;
   readonly json?: boolean;
 }
 
@@ -27,7 +28,7 @@ export const evaluateCommand = (terminal: Terminal, signal: AbortSignal): Comman
     .requiredOption('--data <spec>', 'data to run')
     .option('--against <model>', 'ONNX file to compare with, usually the float model')
     .option('--preprocess <file>', 'preprocessing record; by default that of either model')
-    .option('--batch <n>', 'samples a run, for accuracy', '8')
+    .option('--batch <n>', 'samples a run, for accuracy', wholeNumber('--batch', 1, 4096), 8)
     .option('--json', 'print the result as one JSON line')
     .action((model: string, flags: Flags) => run(model, flags, terminal, signal));
 
@@ -46,7 +47,7 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
   const data = await openDataset(flags.data);
   const float = await Session.open(reference, reference, defaultOptions);
   const variant = flags.against ? await Session.open(model, model, defaultOptions) : float;
-  const feeding = { inputs: float.inputs, preprocess, batchSize: Number(flags.batch), seed: 1, signal };
+  const feeding = { inputs: float.inputs, preprocess, batchSize: flags.batch, seed: 1, signal };
   terminal.err(`Running ${data.n} samples ...\n`);
   const found = await compare(float, variant, data, feeding);
   let speedup: number | null = null;

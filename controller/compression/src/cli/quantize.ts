@@ -4,7 +4,7 @@ import path from 'node:path';
 import { Recipe, type Report } from '@espalier/proto';
 import { Command, Option } from 'commander';
 import { findPreprocess } from '../data/preprocess.js';
-import { ProfileUnmatched } from '../errors.js';
+import { OutputUnwritable, ProfileUnmatched } from '../errors.js';
 import { loadProfiles, profileById } from '../hardware/load.js';
 import { readLocalFacts } from '../hardware/local-facts.js';
 import { matchProfile } from '../hardware/match.js';
@@ -15,6 +15,7 @@ import { writeArtifact } from '../recipe/write.js';
 import { comparisonRows, findings } from '../report/format.js';
 import { reportPage } from '../report/html.js';
 import { summarize } from '../report/summary.js';
+import { wholeNumber } from './numbers.js';
 import { alignColumns, progressPrinter, type Terminal } from './terminal.js';
 
 interface Flags {
@@ -26,7 +27,7 @@ interface Flags {
   readonly report?: string;
   readonly recipe: Recipe;
   readonly maxDrop: string;
-  readonly seed: string;
+  readonly seed: number;
   readonly profiles: string[];
   readonly json?: boolean;
 }
@@ -47,7 +48,7 @@ export const quantizeCommand = (terminal: Terminal, signal: AbortSignal): Comman
     .option('--report <dir>', 'folder for report.json and report.html')
     .addOption(new Option('--recipe <name>', 'what to build').choices(Recipe.options).default('int8'))
     .option('--max-drop <points>', 'accuracy that pruned-int8 may give up', '1')
-    .option('--seed <number>', 'seed of random inputs', '1')
+    .option('--seed <number>', 'seed of random inputs', wholeNumber('--seed', 0, 2 ** 32 - 1), 1)
     .addOption(profilesOption())
     .option('--json', 'print the result as one JSON line')
     .action((model: string, flags: Flags) => run(model, flags, terminal, signal));
@@ -78,18 +79,28 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
       evaluate: flags.evaluate ?? null,
       preprocess: record,
       outDir,
-      seed: Number(flags.seed),
+      seed: flags.seed,
       signal,
       onProgress: progressPrinter(terminal),
     });
     if (single) {
-      await mkdir(path.dirname(flags.output), { recursive: true });
-      await copyFile(path.join(outDir, 'model.onnx'), flags.output);
+      await copyOut(path.join(outDir, 'model.onnx'), flags.output);
     }
     if (flags.report) await writeReport(flags.report, report);
     terminal.out(flags.json ? `${JSON.stringify(summarize(report))}\n` : describe(report));
   } finally {
     if (single) await rm(outDir, { recursive: true, force: true });
+  }
+}
+
+/** Throws ESP_OUTPUT_UNWRITABLE. */
+async function copyOut(from: string, to: string): Promise<void> {
+  try {
+    await mkdir(path.dirname(to), { recursive: true });
+    await copyFile(from, to);
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw OutputUnwritable({ path: to, why }, { cause: error });
   }
 }
 

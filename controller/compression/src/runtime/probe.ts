@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { ModelInvalid, RuntimeCrashed, RuntimeRefused } from '../errors.js';
 import type { Ports, ProbeAnswer } from './probe-protocol.js';
@@ -16,9 +17,9 @@ export interface ProbeLimits {
 }
 
 /** What loading a file and one run may take: far more than a sound model of its size needs on a small machine. */
-export const limitsFor = (fileBytes: number): ProbeLimits => ({
+export const limitsFor = (fileBytes: number, machineBytes = totalmem()): ProbeLimits => ({
   timeMs: 8000 + fileBytes / 10_000,
-  memoryBytes: 1.5e9 + 8 * fileBytes,
+  memoryBytes: Math.min(4e9, machineBytes / 2) + 8 * fileBytes,
 });
 
 /**

@@ -94,6 +94,8 @@ t.test('what the user can mend ends with 2, a code and what to do, and nothing o
     [['quantize', sample.model, '-o', dir], 'ESP_CALIBRATION_MISSING'],
     [['quantize', sample.model, '-o', dir, '--profile', 'abacus'], 'ESP_PROFILE_UNKNOWN'],
     [['evaluate', sample.model, '--data', 'photos'], 'ESP_DATA_SPEC_INVALID'],
+    [['evaluate', sample.model, '--data', 'random:2', '--batch', '0'], 'ESP_FLAG_INVALID'],
+    [['quantize', sample.model, '-o', dir, '--seed', 'x'], 'ESP_FLAG_INVALID'],
   ] as const) {
     const found = await espalier(...args);
     t.strictSame([found.code, found.out], [2, ''], args.join(' '));

@@ -55,6 +55,7 @@ const valuesOf = (model: ModelProto): string[] => [
   ...model.graph!.input.map(({ name }) => name),
   ...model.graph!.initializer.map(({ name }) => name),
   ...nodesOf(model).flatMap((one) => one.output),
+  'nowhere',
 ];
 
 export const FIELD_MUTATIONS: Readonly<Record<string, FieldMutation>> = {
@@ -179,7 +180,8 @@ export const FIELD_MUTATIONS: Readonly<Record<string, FieldMutation>> = {
   returnInside: (model, random) =>
     void model.graph!.output.push(create(ValueInfoProtoSchema, value(pick(random, valuesOf(model))))),
   changeOpset: (model, random) => {
-    model.opsetImport[0]!.version = pick(random, [0n, 1n, 6n, 7n, 9n, 11n, 13n, 21n, 999n, -1n]);
+    for (const set of model.opsetImport.slice(0, 1))
+      set.version = pick(random, [0n, 1n, 6n, 7n, 9n, 11n, 13n, 21n, 999n, -1n]);
   },
   dropOpset: (model) => {
     model.opsetImport = [];

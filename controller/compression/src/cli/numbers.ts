@@ -1,0 +1,10 @@
+import { FlagInvalid } from '../errors.js';
+
+/** A parser for a flag that takes a whole number within limits. It throws ESP_FLAG_INVALID. */
+export const wholeNumber =
+  (flag: string, least: number, most: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isInteger(value) && value >= least && value <= most) return value;
+    throw FlagInvalid({ flag, value: text, wanted: `a whole number from ${least} to ${most}` });
+  };
