@@ -10,7 +10,7 @@ import { elementCount } from './onnx/tensor.js';
 import { READING, verify } from './onnx/verify.js';
 import { PER_CHANNEL_OPSET } from './passes/raise-opset.js';
 import { quantizedNode } from './recipe/prepare.js';
-import { probeModel } from './runtime/probe.js';
+import { limitsOf, probeModel } from './runtime/probe.js';
 
 export interface ModelInfo {
   readonly opset: number;
@@ -50,7 +50,7 @@ export async function readChecked(file: string): Promise<Graph> {
  */
 export async function inspectModel(file: string): Promise<ModelInfo> {
   const graph = await readChecked(file);
-  const { inputs, outputs } = await probeModel(file);
+  const { inputs, outputs } = await probeModel(file, limitsOf(graph));
   const { record } = await findPreprocess(file, graph);
   return {
     opset: graph.opset(),

@@ -5,7 +5,7 @@ import { readChecked } from '../inspect.js';
 import { isInner } from '../prune/groups.js';
 import { traceGroups } from '../prune/prunable.js';
 import { prepare } from '../recipe/prepare.js';
-import { probeModel } from '../runtime/probe.js';
+import { limitsOf, probeModel } from '../runtime/probe.js';
 import { alignColumns, type Terminal } from './terminal.js';
 
 export const groupsCommand = (terminal: Terminal): Command =>
@@ -15,7 +15,7 @@ export const groupsCommand = (terminal: Terminal): Command =>
     .option('--json', 'print the result as one JSON line')
     .action(async (model: string, flags: { json?: boolean }) => {
       const graph = await readChecked(model);
-      const { inputs } = await probeModel(model);
+      const { inputs } = await probeModel(model, limitsOf(graph));
       const feeding = { inputs, preprocess: null, batchSize: 2, seed: 1, limit: 2 };
       const data = await openDataset('random:2');
       const prepared = await prepare(graph, data, feeding);

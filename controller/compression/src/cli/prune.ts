@@ -11,7 +11,7 @@ import type { Importance } from '../prune/prunable.js';
 import { type Pruned, type PruneTarget, prune } from '../prune/prune.js';
 import { type Comparison, compare } from '../recipe/accuracy.js';
 import { prepare } from '../recipe/prepare.js';
-import { probeModel } from '../runtime/probe.js';
+import { limitsOf, probeModel } from '../runtime/probe.js';
 import { Session } from '../runtime/session.js';
 import { chooseProfile, profilesOption } from './quantize.js';
 import { alignColumns, progressPrinter, type Terminal } from './terminal.js';
@@ -80,7 +80,7 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
   const original = await readChecked(model);
   const { record } = await findPreprocess(model, original, flags.preprocess);
   if (record) writePreprocess(original, record);
-  await probeModel(model);
+  await probeModel(model, limitsOf(original));
   const session = await Session.open(model, model);
   try {
     const data = await openDataset(flags.calibrate);

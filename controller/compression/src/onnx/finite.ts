@@ -19,6 +19,24 @@ export interface NotFinite {
   readonly infiniteAt: number;
 }
 
+/** Exponent of 2^64 in float32: products of such weights with activations soon leave the range of the type. */
+const HUGE_EXPONENT = 127 + 64;
+
+const firstHuge = new WeakMap<Tensor, number>();
+
+/** The first element of a FLOAT tensor of 2^64 and more; -1 without, and for other types. */
+export function findHuge(tensor: Tensor): number {
+  if (tensor.type !== Type.FLOAT) return -1;
+  const before = firstHuge.get(tensor);
+  if (before !== undefined) return before;
+  const { bytes } = tensor;
+  let end = 3;
+  while (end < bytes.length && (((bytes[end]! & 0x7f) << 1) | (bytes[end - 1]! >> 7)) < HUGE_EXPONENT) end += 4;
+  const found = end < bytes.length ? (end - 3) / 4 : -1;
+  firstHuge.set(tensor, found);
+  return found;
+}
+
 const FINITE: NotFinite = { nanAt: -1, infiniteAt: -1 };
 /** A tensor's bytes are never written again, so it is looked through once. */
 const known = new WeakMap<Tensor, NotFinite>();

@@ -13,7 +13,7 @@ import { readChecked } from '../inspect.js';
 import { encodeModel, readModel, readWhole } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
 import { calibrationBatch } from '../quantize/samples.js';
-import { probeModel } from '../runtime/probe.js';
+import { limitsOf, probeModel } from '../runtime/probe.js';
 import { Session } from '../runtime/session.js';
 import { compare } from './accuracy.js';
 import { goldenTolerance, makeGolden } from './golden.js';
@@ -62,7 +62,7 @@ interface Inputs {
 async function readInputs(options: BuildOptions): Promise<Inputs> {
   const { modelPath, preprocess, seed = 1, signal } = options;
   const original = await readChecked(modelPath);
-  const { inputs: specs } = await probeModel(modelPath);
+  const { inputs: specs } = await probeModel(modelPath, limitsOf(original));
   return {
     original,
     bytes: await readWhole(modelPath),

@@ -1,8 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { ModelInvalid, RuntimeCrashed, RuntimeRefused } from '../errors.js';
+import type { Graph } from '../onnx/graph.js';
 import type { Ports, ProbeAnswer } from './probe-protocol.js';
 import { contradiction } from './trial.js';
 
@@ -16,19 +17,25 @@ export interface ProbeLimits {
   readonly memoryBytes: number;
 }
 
-/** What loading a file and one run may take: far more than a sound model of its size needs on a small machine. */
-export const limitsFor = (fileBytes: number, machineBytes = totalmem()): ProbeLimits => ({
-  timeMs: 8000 + fileBytes / 10_000,
-  memoryBytes: Math.min(4e9, machineBytes / 2) + 8 * fileBytes,
+/**
+ * What loading a model and one run may take: far more than a sound one of its size needs on a small machine.
+ * @param modelBytes of the file and of its side files
+ */
+export const limitsFor = (modelBytes: number, machineBytes = totalmem()): ProbeLimits => ({
+  timeMs: 8000 + modelBytes / 10_000,
+  memoryBytes: Math.min(4e9, machineBytes / 2) + 8 * modelBytes,
 });
+
+/** The limits of a model that was read, from its weights, wherever they lie. */
+export const limitsOf = ({ constants }: Graph): ProbeLimits =>
+  limitsFor([...constants.values()].reduce((sum, { bytes }) => sum + bytes.length, 0));
 
 /**
  * Loads a model and runs it once in a process of its own, because a bad one can end or stall the process that loads it. Throws
  * ESP_RUNTIME_REFUSED with the runtime's own words, ESP_MODEL_INVALID when an output is not as large as it declares, and
  * ESP_RUNTIME_CRASHED when the process died or went past a limit.
  */
-export async function probeModel(file: string, limits?: ProbeLimits): Promise<Ports> {
-  const allowed = limits ?? limitsFor((await stat(file)).size);
+export async function probeModel(file: string, limits: ProbeLimits): Promise<Ports> {
   const { NODE_OPTIONS: _, ...env } = process.env;
   const child = fork(CHILD, [file], { execArgv: [], env, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
   const stop = { why: null as string | null };
@@ -36,9 +43,9 @@ export async function probeModel(file: string, limits?: ProbeLimits): Promise<Po
     stop.why = why;
     child.kill('SIGKILL');
   };
-  const timer = setTimeout(() => end(`it was not done after ${Math.round(allowed.timeMs / 1000)} s`), allowed.timeMs);
+  const timer = setTimeout(() => end(`it was not done after ${Math.round(limits.timeMs / 1000)} s`), limits.timeMs);
   const watch = setInterval(
-    () => void overMemory(child, allowed.memoryBytes).then((over) => over && end(over)),
+    () => void overMemory(child, limits.memoryBytes).then((over) => over && end(over)),
     WATCH_MS,
   );
   try {

@@ -12,12 +12,14 @@ const ZEROS: Readonly<Record<string, new (length: number) => Elements>> = {
   int8: Int8Array,
   bool: Uint8Array,
 };
-/** Larger inputs are left to the real data. */
-const ELEMENTS_MAX = 2 ** 24;
+/** True when more than the first axis, the batch, may vary. */
+const hasFreeAxis = (shape: readonly (number | string)[]): boolean =>
+  shape.slice(1).some((dim) => typeof dim !== 'number');
 
 /**
- * Runs a model once on zeros, with 1 for every dimension that may vary. A refusal says nothing, since the shapes are a
- * guess; what counts is that the process is still there afterwards. Returns the sizes of the outputs, or null.
+ * Runs a model once on zeros, with 1 for every dimension that may vary. Where more than the
+ * batch may vary, or an input is no float, that is a guess, and a refusal says nothing: then the result is null.
+ * Otherwise it is ESP_RUNTIME_REFUSED. Returns the sizes of the outputs.
  */
 export async function tryOnce(session: Session): Promise<RanShapes | null> {
   const feeds: Record<string, Tensor> = {};
@@ -25,10 +27,14 @@ export async function tryOnce(session: Session): Promise<RanShapes | null> {
     const dims = shape.map((dim) => (typeof dim === 'number' ? dim : 1));
     const size = dims.reduce((product, dim) => product * dim, 1);
     const Zeros = ZEROS[type];
-    if (!Zeros || size > ELEMENTS_MAX) return null;
+    if (!Zeros) return null;
     feeds[name] = new Tensor(type as 'float32', new Zeros(size) as Float32Array, dims);
   }
-  const outputs = await session.run(feeds).catch(() => null);
+  const isGuess = session.inputs.some(({ type, shape }) => type !== 'float32' || hasFreeAxis(shape));
+  const outputs = await session.run(feeds).catch((error: unknown) => {
+    if (isGuess) return null;
+    throw error;
+  });
   return outputs && Object.fromEntries(Object.entries(outputs).map(([name, { dims }]) => [name, dims]));
 }
 
@@ -37,7 +43,7 @@ export async function tryOnce(session: Session): Promise<RanShapes | null> {
  * in the inputs: where more may, exporters write down the sizes of one example.
  */
 export function contradiction({ inputs, outputs }: Ports, ran: RanShapes): string | null {
-  if (inputs.some(({ shape }) => shape.slice(1).some((dim) => typeof dim !== 'number'))) return null;
+  if (inputs.some(({ shape }) => hasFreeAxis(shape))) return null;
   for (const { name, shape } of outputs) {
     const dims = ran[name];
     const isTensor = dims !== undefined && shape.length > 0;

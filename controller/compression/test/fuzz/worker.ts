@@ -45,6 +45,8 @@ async function tryModel({ file, outDir }: Task): Promise<End> {
       evaluate: null,
       preprocess: null,
       outDir,
+      // A build that gets on is slow, and does not hang.
+      onProgress: () => tell({ step: 'build' }),
     });
     return { end: 'ok' };
   } catch (error) {

@@ -49,6 +49,16 @@ const looping = (trips: string, inner: object[], condition: string): Graph =>
 
 const broken: [rule: string, at: string, graph: () => Graph][] = [
   [
+    'an input has elements, and no more than memory holds',
+    'x',
+    () => tiny({ inputs: { x: [0, 2] }, nodes: [['Relu', ['x'], ['y']]] }),
+  ],
+  [
+    'weights are finite numbers',
+    'w',
+    () => tiny({ constants: { w: floats([2, 2], [1, 2, 3, -1e30]) }, nodes: [['Gemm', ['x', 'w'], ['y']]] }),
+  ],
+  [
     'something is fed and something is returned',
     'the graph',
     () => tiny({ inputs: {}, constants: { c: noise([2], 1) }, nodes: [['Relu', ['c'], ['y']]] }),
@@ -64,7 +74,7 @@ const broken: [rule: string, at: string, graph: () => Graph][] = [
     () => whole({ output: [value('y'), value('')], node: [node('Relu', ['x'], ['y'])] }),
   ],
   [
-    'an input can be held in memory',
+    'an input has elements, and no more than memory holds',
     'x',
     () => tiny({ inputs: { x: [65536, 65536] }, nodes: [['Relu', ['x'], ['y']]] }),
   ],

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { limitsFor, probeModel } from '@espalier/compression/runtime/probe';
+import { limitsFor, limitsOf, probeModel } from '@espalier/compression/runtime/probe';
 import { contradiction } from '@espalier/compression/runtime/trial';
 import t from 'tap';
 import { graphAttribute, modelFile, node, value, weights } from '../support/message.ts';
@@ -12,13 +12,13 @@ import { floats } from '../support/tiny.ts';
 const linux = process.platform === 'linux' ? {} : { skip: 'needs /proc' };
 
 t.test('inputs and outputs come back', async (t) => {
-  t.match(await probeModel(sample.model), { inputs: [{ name: 'image' }], outputs: [{ name: 'logits' }] });
+  t.match(await probeModel(sample.model, limitsFor(0)), { inputs: [{ name: 'image' }], outputs: [{ name: 'logits' }] });
 });
 
 t.test('what the runtime refuses is refused in its words', async (t) => {
   const file = path.join(t.testdir(), 'm.onnx');
   writeFileSync(file, modelFile({ input: [value('x')], output: [value('y')], node: [node('Nothing', ['x'], ['y'])] }));
-  await t.rejects(probeModel(file), { code: 'ESP_RUNTIME_REFUSED', message: /Nothing/ });
+  await t.rejects(probeModel(file, limitsFor(0)), { code: 'ESP_RUNTIME_REFUSED', message: /Nothing/ });
 });
 
 t.test('a process that takes too long or too much is ended', linux, async (t) => {
@@ -39,7 +39,10 @@ const childrenOf = (pid: number): number[] =>
 
 t.test('a fault in native code ends the process of the model only', linux, async (t) => {
   const before = new Set(childrenOf(process.pid));
-  const refused = t.rejects(probeModel(sample.model), { code: 'ESP_RUNTIME_CRASHED', message: /SIGSEGV/ });
+  const refused = t.rejects(probeModel(sample.model, limitsFor(0)), {
+    code: 'ESP_RUNTIME_CRASHED',
+    message: /SIGSEGV/,
+  });
   let child: number | undefined;
   for (let tries = 0; !child && tries < 100; tries++) {
     await pause(5);
@@ -81,3 +84,11 @@ for (const [what, input, output, ran, said] of [
     t.equal(contradiction(ports, { y: [...ran] }), said);
   });
 }
+
+t.test('the limits grow with the weights, those of side files too, and follow the machine', async (t) => {
+  const constants = new Map([['w', { type: 2, dims: [1e6], bytes: new Uint8Array(1e6) }]]);
+  const graph = { constants } as unknown as Parameters<typeof limitsOf>[0];
+  t.strictSame(limitsOf(graph), limitsFor(1e6));
+  t.strictSame(limitsFor(0, 64e9), { timeMs: 8000, memoryBytes: 4e9 });
+  t.strictSame(limitsFor(1e8, 2e9), { timeMs: 18_000, memoryBytes: 1.8e9 });
+});

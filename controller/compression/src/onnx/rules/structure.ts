@@ -29,13 +29,14 @@ export const structureRules: readonly Rule[] = [
     },
   },
   {
-    name: 'an input can be held in memory',
-    clause: 'our own: a sample of more elements cannot be drawn, stacked or copied',
+    name: 'an input has elements, and no more than memory holds',
+    clause: 'our own: a sample of none says nothing, one of more cannot be drawn, stacked or copied',
     *find(graph) {
       for (const input of graph.inputs) {
         const dims = declaredShape(input)?.map((dim) => dim ?? 1) ?? [];
         const elements = elementCount(dims);
-        if (elements > INPUT_ELEMENTS_MAX) yield { at: input.name, why: `[${dims.join()}] is ${elements} elements` };
+        if (elements === 0 || elements > INPUT_ELEMENTS_MAX)
+          yield { at: input.name, why: `[${dims.join()}] is ${elements} elements` };
       }
     },
   },

@@ -1,4 +1,4 @@
-import { findNotFinite } from '../finite.js';
+import { findHuge, findNotFinite } from '../finite.js';
 import { AttributeProto_AttributeType as Kind } from '../gen/onnx_pb.js';
 import type { Graph } from '../graph.js';
 import { agree, declaredShape, shapeText } from '../shapes/shape.js';
@@ -66,6 +66,8 @@ export const tensorRules: readonly Rule[] = [
         if (nanAt >= 0 && (isWeight || elementCount(tensor.dims) > 1)) {
           yield { at: name, why: `element ${nanAt} is NaN` };
         } else if (infiniteAt >= 0 && isWeight) yield { at: name, why: `element ${infiniteAt} is infinite` };
+        else if (isWeight && findHuge(tensor) >= 0)
+          yield { at: name, why: `element ${findHuge(tensor)} is beyond 2^64` };
       }
     },
   },
