@@ -93,8 +93,6 @@ export class Agent {
     );
     this.#endpoint = `http://${this.config.host}:${port}`;
     this.log.info({ endpoint: this.#endpoint, deviceId: this.#identity.deviceId }, 'serving');
-    this.#facts = { ...this.#facts, host: await readHost(this.config.dataDir) };
-    this.#reportFacts();
     this.#serving.onChanged = () => {
       this.#reportServing(null);
       this.#measureNow();
@@ -103,6 +101,9 @@ export class Agent {
     await this.#resume();
     this.notifier.ready(`serving on ${this.#endpoint}`);
     const unwatch = this.notifier.watch(() => this.#isWell());
+    // After the model serves again, and before the first measuring window: reading the host starts processes.
+    this.#facts = { ...this.#facts, host: await readHost(this.config.dataDir) };
+    this.#reportFacts();
     await Promise.all([
       this.#session.hold(signal),
       this.#updater.run(signal),
