@@ -7,7 +7,7 @@ import { Agent } from './agent.js';
 import { makeLog, silent } from './common/log.js';
 import { makeNotifier } from './common/notify.js';
 import { AgentConfig, DEFAULT_DATA_DIR, loadConfig } from './config.js';
-import { AlreadyEnrolled } from './errors.js';
+import { AlreadyEnrolled, NotEnrolled } from './errors.js';
 import { readFacts } from './hardware/facts.js';
 import { enrol, refreshAddresses } from './link/enrol.js';
 import { loadIdentity, saveIdentity } from './link/identity.js';
@@ -38,7 +38,7 @@ async function enrolCommand(
   try {
     if (!force) throw AlreadyEnrolled({ path: dataDir, deviceId: loadIdentity(dataDir).deviceId });
   } catch (error) {
-    if (!(error instanceof CodedError) || error.code !== 'ESP_NOT_ENROLLED') throw error;
+    if (!NotEnrolled.is(error)) throw error;
   }
   const identity = await enrol(url, token, { ...readFacts(), hostname: name ?? hostname() });
   saveIdentity(dataDir, identity);

@@ -29,11 +29,13 @@ export interface ErrorBody {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
-/** A kind of coded error: call it with its arguments to make one, compare its `code` to recognise one. */
+/** A kind of coded error: call it with its arguments to make one, ask `is` to recognise one. */
 export interface ErrorKind<Args> {
   (args: Args, options?: ErrorOptions): CodedError;
   readonly code: string;
   readonly status: number;
+  /** True for an error of this kind, whatever was thrown. */
+  is(error: unknown): error is CodedError;
 }
 
 /**
@@ -49,7 +51,8 @@ export function defineError<Args extends object>(
 ): ErrorKind<Args> {
   const make = (args: Args, options?: ErrorOptions): CodedError =>
     new CodedError(code, status, message(args), action(args), args as Record<string, unknown>, options);
-  return Object.assign(make, { code, status });
+  const is = (error: unknown): error is CodedError => error instanceof CodedError && error.code === code;
+  return Object.assign(make, { code, status, is });
 }
 
 /** Any thrown value as an {@link ErrorBody}; what carries no code becomes `ESP_INTERNAL`. */

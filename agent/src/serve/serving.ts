@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { CodedError, type Manifest, SessionOptions, SignedManifest } from '@espalier/proto';
+import { type CodedError, type Manifest, SessionOptions, SignedManifest } from '@espalier/proto';
 import { ModelNotLoaded, QueueFull } from '../errors.js';
 import { LatencyWindow } from '../measure/latency-window.js';
 import { ModelWorker } from '../runtime/model-worker.js';
@@ -90,7 +90,7 @@ export class Serving {
       return outputs;
     } catch (error) {
       // A queue that is full says something of the load, nothing of the model.
-      if (!(error instanceof CodedError) || error.code !== QueueFull.code) this.failures++;
+      if (!QueueFull.is(error)) this.failures++;
       throw error;
     }
   }

@@ -1,7 +1,7 @@
 /** What each state of an update does. An executor may run again after a kill, so each begins from what is on the disk. */
 import { linkSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { CodedError, type SignedManifest, type UpdateStep } from '@espalier/proto';
+import type { SignedManifest, UpdateStep } from '@espalier/proto';
 import { sleep } from '../common/backoff.js';
 import { syncFolder, writeDurably } from '../common/files.js';
 import { DigestMismatch, DiskFull, HealthFailed, LengthMismatch, QueueFull, WorkerGone } from '../errors.js';
@@ -135,10 +135,8 @@ async function probe(served: Served, golden: GoldenCase, signal: AbortSignal): P
     if (cause) throw HealthFailed({ cause });
   } catch (error) {
     // Busy is not ill: the requests that fill the queue are counted themselves.
-    if (error instanceof CodedError && error.code === QueueFull.code) return;
-    throw error instanceof CodedError && error.code === WorkerGone.code
-      ? HealthFailed({ cause: error.message })
-      : error;
+    if (QueueFull.is(error)) return;
+    throw WorkerGone.is(error) ? HealthFailed({ cause: error.message }) : error;
   } finally {
     limit.abort();
     late.catch(() => undefined);

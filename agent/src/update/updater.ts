@@ -50,7 +50,7 @@ export class Updater {
       if (step.kind === 'idle' || step.kind === 'wait') await this.#rest(woken, signal);
       else {
         await this.#take(step, signal).catch(async (error: unknown) => {
-          if (!(error instanceof CodedError) || error.code !== JournalStuck.code) throw error;
+          if (!JournalStuck.is(error)) throw error;
           this.parts.log.error({ code: error.code, error: error.message }, 'the update waits for room on the disk');
           await this.#rest(woken, signal);
         });
@@ -106,7 +106,7 @@ export class Updater {
       await executors[state](this.parts, journal.state.execution!, AbortSignal.any([signal, this.#work.signal]));
     } catch (error) {
       if (signal.aborted || this.#work.signal.aborted) return;
-      if (error instanceof CodedError && error.code === JournalStuck.code) throw error;
+      if (JournalStuck.is(error)) throw error;
       log.warn({ state, error: (error as Error).message }, 'update failed');
       return this.#failed(state, error);
     } finally {
@@ -120,7 +120,7 @@ export class Updater {
     const { journal, onDegraded } = this.parts;
     const coded = this.#coded(state, error);
     // A crash is no verdict: nextStep has counted it, and says when it is one too many.
-    if (coded.code === SelfTestCrashed.code) return;
+    if (SelfTestCrashed.is(error)) return;
     if (state === 'ROLLBACK' || state === 'CLEANUP') {
       if (state === 'ROLLBACK') onDegraded(Degraded({ cause: coded.message }));
       journal.append({ type: 'done', state });

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { CodedError, type Preprocess, type TensorSpec } from '@espalier/proto';
+import type { Preprocess, TensorSpec } from '@espalier/proto';
 import { findPreprocess, labelsOf } from './data/preprocess.js';
 import { GraphBroken, ModelInvalid } from './errors.js';
 import { overridableDefaults, readModel } from './onnx/codec.js';
@@ -37,7 +37,7 @@ export async function readChecked(file: string): Promise<Graph> {
   try {
     verify(graph, READING);
   } catch (error) {
-    if (!(error instanceof CodedError) || error.code !== GraphBroken.code) throw error;
+    if (!GraphBroken.is(error)) throw error;
     const { rule, at, why } = error.details as { rule: string; at: string; why: string };
     throw ModelInvalid({ path: file, why: `${rule}, but at ${at}: ${why}` }, { cause: error });
   }
