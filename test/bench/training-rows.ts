@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { buildVariant, loadProfiles, matchProfile, readLocalFacts, readPreprocess } from '@espalier/compression';
 import { openDataset } from '@espalier/compression/data/dataset';
-import { batches } from '@espalier/compression/data/feeds';
+import { firstFeeds } from '@espalier/compression/data/feeds';
 import { readChecked } from '@espalier/compression/inspect';
 import { encodeModel } from '@espalier/compression/onnx/codec';
 import { type Importance, orderPruning } from '@espalier/compression/prune/prunable';
@@ -133,19 +133,17 @@ const prunedInt8: Bench = {
       const pruned = await build('pruned-int8');
       const open = (recipe: string) => Session.open(path.join(outDir, recipe, 'model.onnx'), recipe, profile.session);
       const [slow, fast] = [await open('int8'), await open('pruned-int8')];
-      const feeding = { inputs: slow.inputs, preprocess, batchSize: 1, seed: SEED, limit: 1 };
-      for await (const { feeds } of batches(await openDataset(cifar(data, 1).calibrate), feeding)) {
-        const { float: before, variant: after } = await measurePair(slow, fast, feeds);
-        const drop = int8.report.variant.top1! - pruned.report.variant.top1!;
-        return [
-          {
-            ...{ id: this.id, value: rounded(before.p50Us / after.p50Us), unit: 'x faster than int8', seed: SEED },
-            ...{ reference: 'int8 of the whole network, same run', n: pruned.report.data!.n },
-            note: `${rounded(drop)} points below int8 (${rounded(pruned.report.variant.top1!)} %)`,
-          },
-        ];
-      }
-      return [];
+      const feeding = { inputs: slow.inputs, preprocess, batchSize: 1, seed: SEED };
+      const feeds = (await firstFeeds(await openDataset(cifar(data, 1).calibrate), feeding, 1))!;
+      const { float: before, variant: after } = await measurePair(slow, fast, feeds);
+      const drop = int8.report.variant.top1! - pruned.report.variant.top1!;
+      return [
+        {
+          ...{ id: this.id, value: rounded(before.p50Us / after.p50Us), unit: 'x faster than int8', seed: SEED },
+          ...{ reference: 'int8 of the whole network, same run', n: pruned.report.data!.n },
+          note: `${rounded(drop)} points below int8 (${rounded(pruned.report.variant.top1!)} %)`,
+        },
+      ];
     } finally {
       rmSync(outDir, { recursive: true, force: true });
     }

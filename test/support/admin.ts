@@ -1,21 +1,20 @@
-/** The admin of a controller under test: signed in with the one-time link, calling the public API. */
+/** The admin of a controller under test, who takes no refusal: every answer is the body of a success. */
+import { signInAsAdmin } from '../../controller/server/test/support/controller.ts';
+
 export type Call = <T>(method: string, route: string, body?: unknown) => Promise<T>;
 
 /** Bytes go as they are, everything else as JSON. @throws with the answer's text when the controller refuses */
 export async function signInByLink(link: URL): Promise<Call> {
-  let cookie = '';
-  const call: Call = async <T>(method: string, route: string, body?: unknown) => {
+  const admin = await signInAsAdmin({ url: link.origin, adminLink: link.href });
+  return async <T>(method: string, route: string, body?: unknown) => {
     const isBytes = body instanceof Uint8Array;
     const type = isBytes ? 'application/octet-stream' : 'application/json';
-    const response = await fetch(new URL(`/api/v1${route}`, link), {
+    const response = await admin.open(route, {
       method,
-      headers: { cookie, ...(body === undefined ? {} : { 'content-type': type }) },
+      ...(body === undefined ? {} : { headers: { 'content-type': type } }),
       ...(body === undefined ? {} : { body: isBytes ? (body as Uint8Array<ArrayBuffer>) : JSON.stringify(body) }),
     });
-    cookie = response.headers.get('set-cookie')?.split(';')[0] ?? cookie;
     if (!response.ok) throw new Error(`${method} ${route}: ${await response.text()}`);
     return (await response.json()) as T;
   };
-  await call('POST', '/session', { link: link.searchParams.get('link') });
-  return call;
 }

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Preprocess } from '@espalier/proto';
 import { Command } from 'commander';
 import { openDataset } from '../data/dataset.js';
-import { batches } from '../data/feeds.js';
+import { firstFeeds } from '../data/feeds.js';
 import { findPreprocess } from '../data/preprocess.js';
 import { readChecked } from '../inspect.js';
 import { compare } from '../recipe/accuracy.js';
@@ -52,7 +52,8 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
   const found = await compare(float, variant, data, feeding);
   let speedup: number | null = null;
   let p50Us: number | null = null;
-  for await (const { feeds } of batches(data, { ...feeding, batchSize: 1, limit: 1 })) {
+  const feeds = await firstFeeds(data, feeding, 1);
+  if (feeds) {
     const latency = await measurePair(float, variant, feeds, signal);
     p50Us = flags.against ? latency.variant.p50Us : latency.float.p50Us;
     speedup = flags.against ? rounded(latency.float.p50Us / latency.variant.p50Us, 3) : null;

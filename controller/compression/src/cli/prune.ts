@@ -1,12 +1,11 @@
-import { writeFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { openDataset } from '../data/dataset.js';
 import type { BatchOptions } from '../data/feeds.js';
 import { findPreprocess, writePreprocess } from '../data/preprocess.js';
-import { OutputUnwritable } from '../errors.js';
 import { readChecked } from '../inspect.js';
-import { encodeModel } from '../onnx/codec.js';
+import { writeModel } from '../onnx/codec.js';
 import type { Importance } from '../prune/prunable.js';
 import { type Pruned, type PruneTarget, prune } from '../prune/prune.js';
 import { type Comparison, compare } from '../recipe/accuracy.js';
@@ -93,20 +92,18 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
       ...{ refit: flags.refit, data, feeding, seed },
       onProgress: (fraction, message) => print({ step: 'prune', stepIndex: 0, steps: 1, fraction, message }),
     });
-    const bytes = encodeModel(pruned.graph);
-    await writeFile(flags.output, bytes).catch((error: NodeJS.ErrnoException) => {
-      throw OutputUnwritable({ path: flags.output, why: error.code ?? error.message }, { cause: error });
-    });
-    const comparison = flags.evaluate ? await judge(session, bytes, flags.evaluate, feeding) : null;
-    const result = summarize(model, pruned, flags, bytes.length, comparison);
+    const files = await Promise.all((await writeModel(pruned.graph, flags.output)).map((file) => stat(file)));
+    const sizeBytes = files.reduce((sum, { size }) => sum + size, 0);
+    const comparison = flags.evaluate ? await judge(session, flags.output, flags.evaluate, feeding) : null;
+    const result = summarize(model, pruned, flags, sizeBytes, comparison);
     terminal.out(flags.json ? `${JSON.stringify(result)}\n` : describe(pruned, comparison));
   } finally {
     await session.dispose();
   }
 }
 
-async function judge(float: Session, bytes: Uint8Array, spec: string, feeding: BatchOptions): Promise<Comparison> {
-  const pruned = await Session.open(bytes, 'the pruned model');
+async function judge(float: Session, file: string, spec: string, feeding: BatchOptions): Promise<Comparison> {
+  const pruned = await Session.open(file, 'the pruned model');
   const { limit: _, ...all } = feeding;
   try {
     return await compare(float, pruned, await openDataset(spec), all);

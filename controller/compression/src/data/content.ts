@@ -23,3 +23,11 @@ export interface Dataset {
 
 export const classesOf = (labels: ArrayLike<number>): number =>
   Array.from(labels).reduce((most, label) => Math.max(most, label + 1), 0);
+
+/** A data set of some samples of another, in this order. */
+export const subset = (data: Dataset, samples: readonly number[]): Dataset => ({
+  ...data,
+  n: samples.length,
+  labels: data.labels ? Int32Array.from(samples, (at) => data.labels![at]!) : null,
+  read: (at) => data.read(samples[at]!),
+});

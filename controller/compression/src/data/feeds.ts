@@ -68,6 +68,12 @@ export async function* batches(data: Dataset, options: BatchOptions): AsyncGener
   }
 }
 
+/** The first samples as one batch. Throws ESP_DATA_UNFIT. */
+export async function firstFeeds(data: Dataset, options: BatchOptions, n: number): Promise<Feeds | null> {
+  for await (const { feeds } of batches(data, { ...options, batchSize: n, limit: n })) return feeds;
+  return null;
+}
+
 async function sampleInputs(data: Dataset, at: number, options: BatchOptions): Promise<Record<string, Float32Array>> {
   const content = await data.read(at);
   const { inputs, preprocess } = options;

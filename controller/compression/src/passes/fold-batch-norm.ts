@@ -6,13 +6,18 @@ import { definePass, no, yes } from './pass.js';
 
 const WEIGHTED = ['Conv', 'ConvTranspose', 'Gemm'];
 
+interface Folded {
+  readonly weights: Float32Array;
+  readonly shifted: Float32Array;
+}
+
 /**
  * Conv, ConvTranspose or Gemm -> BatchNormalization becomes one node, for inference only. With
  * k = gamma / sqrt(var + eps): W' = k W along the output channels, b' = k (b - mean) + beta.
  * A BatchNormalization before a zero-padded Conv is not folded: its shift would also fall on the padding.
  * [ONNX BatchNormalization-15]
  */
-export const foldBatchNorm = definePass<{ weighted: Node; norm: Node }>({
+export const foldBatchNorm = definePass<{ weighted: Node; norm: Node } & Folded>({
   name: 'fold-batch-norm',
   anchors: ['BatchNormalization'],
   match(graph, norm) {
@@ -35,13 +40,12 @@ export const foldBatchNorm = definePass<{ weighted: Node; norm: Node }>({
     if (gemm && (floatOf(weighted, 'alpha', 1) !== 1 || floatOf(weighted, 'beta', 1) !== 1)) {
       return no(`${weighted.name} has alpha or beta`);
     }
-    const { weights, shifted } = fold(graph, weighted, norm);
-    if (!weights.every(Number.isFinite) || !shifted.every(Number.isFinite))
+    const folded = fold(graph, weighted, norm);
+    if (!folded.weights.every(Number.isFinite) || !folded.shifted.every(Number.isFinite))
       return no('a folded weight or bias would not be finite');
-    return yes({ weighted, norm });
+    return yes({ weighted, norm, ...folded });
   },
-  rewrite(graph, { weighted, norm }) {
-    const { weights, shifted } = fold(graph, weighted, norm);
+  rewrite(graph, { weighted, norm, weights, shifted }) {
     const { dims } = graph.constantOf(weighted, 1)!;
     graph.setInput(weighted, 1, graph.addConstant(`${weighted.inputs[1]}/folded`, floatTensor(dims, weights)));
     const name = graph.addConstant(`${weighted.name}/bias`, floatTensor([shifted.length], shifted));
@@ -59,7 +63,7 @@ function biasOf(graph: Graph, node: Node, channels: number): Float32Array {
 }
 
 /** W' = k W for every output channel, and b' = k (b - mean) + beta, both as new numbers. */
-function fold(graph: Graph, weighted: Node, norm: Node): { weights: Float32Array; shifted: Float32Array } {
+function fold(graph: Graph, weighted: Node, norm: Node): Folded {
   const [gamma, beta, mean, variance] = [1, 2, 3, 4].map((input) => floatsOf(graph.constantOf(norm, input)!)!);
   const epsilon = floatOf(norm, 'epsilon', 1e-5);
   const factor = gamma!.map((value, channel) => value / Math.sqrt(variance![channel]! + epsilon));

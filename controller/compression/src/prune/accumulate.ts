@@ -1,19 +1,18 @@
 import type { Dataset } from '../data/content.js';
 import { type BatchOptions, batches } from '../data/feeds.js';
-import { encodeModel } from '../onnx/codec.js';
+import { cloneGraph, encodeModel } from '../onnx/codec.js';
 import { Graph } from '../onnx/graph.js';
 import { removeDead } from '../passes/remove-dead.js';
 import { Session } from '../runtime/session.js';
-import { returning } from './shapes.js';
 
-/** Runs a graph over data and sums the named values in float64; nothing that they do not need is computed. */
+/** Runs a graph over data and sums the named float values in float64; nothing that they do not need is computed. */
 export async function sumOver(
   graph: Graph,
   values: readonly string[],
   data: Dataset,
   feeding: BatchOptions,
 ): Promise<Map<string, Float64Array>> {
-  const asked = returning(graph, values);
+  const asked = cloneGraph(graph, values);
   const wanted = new Set(values);
   const { shell, nodes, constants, inputs, outputs } = asked;
   const only = new Graph(shell, {

@@ -2,7 +2,7 @@
 import type { Graph } from '../onnx/graph.js';
 import type { Node } from '../onnx/node.js';
 import { elementBytes, elementCount, floatsOf, floatTensor, type Tensor } from '../onnx/tensor.js';
-import type { Slice, Trace } from './trace.js';
+import { labelOfElement, type Slice, type Trace } from './trace.js';
 
 /** A tensor without the places of one axis that are not kept. Works on bytes, so on every type. */
 export function takeAlong(tensor: Tensor, axis: number, places: readonly number[]): Tensor {
@@ -46,9 +46,6 @@ export function cutChannels(graph: Graph, trace: Trace, removed: ReadonlySet<num
     }
   }
   for (const edit of trace.edits) edit(graph, keeps);
-  for (const name of [...graph.constants.keys()]) {
-    if (graph.consumers(name).length === 0 && !graph.isOutput(name)) graph.constants.delete(name);
-  }
 }
 
 /**
@@ -63,11 +60,8 @@ export function silenceChannels(graph: Graph, trace: Trace, removed: ReadonlySet
     if (input !== 1 || !inputs || labels.some((label, at) => label !== inputs[at])) continue;
     const tensor = graph.constantOf(node, 1)!;
     const weights = floatsOf(tensor)!;
-    const block = elementCount(tensor.dims.slice(axis + 1));
-    const size = tensor.dims[axis]!;
-    for (let at = 0; at < weights.length; at++) {
-      if (removed.has(trace.classes.find(labels[Math.floor(at / block) % size]!))) weights[at] = 0;
-    }
+    const labelAt = labelOfElement(tensor.dims, axis, labels);
+    for (let at = 0; at < weights.length; at++) if (removed.has(trace.classes.find(labelAt(at)))) weights[at] = 0;
     graph.setInput(node, 1, graph.addConstant(`${node.inputs[1]}/silent`, floatTensor(tensor.dims, weights)));
   }
 }

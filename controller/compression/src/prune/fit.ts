@@ -68,8 +68,8 @@ export async function cutToBudget(subject: Prunable, budget: number, whole: numb
     const widths = chooseWidths(curves, Math.max(0, allowed));
     if (!widths) break;
     const cut = await cutTo(subject, widths);
-    if (!nearest || cut.macs < nearest.macs || cut.macs <= budget * BUDGET_SLACK) nearest = cut;
     if (cut.macs <= budget * BUDGET_SLACK) return cut;
+    if (!nearest || cut.macs < nearest.macs) nearest = cut;
     allowed -= cut.macs - budget;
   }
   throw PruneBudgetMissed({

@@ -1,9 +1,9 @@
 /** Measures of how much a channel matters, from weights alone. */
 import { randomFrom } from '../data/feeds.js';
 import type { Graph } from '../onnx/graph.js';
-import { elementCount, floatsOf } from '../onnx/tensor.js';
+import { floatsOf } from '../onnx/tensor.js';
 import type { Group } from './groups.js';
-import type { Trace } from './trace.js';
+import { labelOfElement, type Trace } from './trace.js';
 
 export type WeightMeasure = 'l1' | 'l2' | 'random';
 
@@ -27,10 +27,9 @@ export function weightImportance(
     if (!slice) continue;
     const tensor = graph.constantOf(node, 1)!;
     const weights = floatsOf(tensor)!;
-    const block = elementCount(tensor.dims.slice(slice.axis + 1));
-    const size = tensor.dims[slice.axis]!;
+    const labelAt = labelOfElement(tensor.dims, slice.axis, slice.labels);
     for (let at = 0; at < weights.length; at++) {
-      const root = trace.classes.find(slice.labels[Math.floor(at / block) % size]!);
+      const root = trace.classes.find(labelAt(at));
       const before = scores.get(root);
       const weight = Math.abs(weights[at]!);
       if (before !== undefined) scores.set(root, before + (measure === 'l1' ? weight : weight * weight));

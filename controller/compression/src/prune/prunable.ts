@@ -1,6 +1,6 @@
 /** A network before a width is chosen: its groups, and the order in which their channels go. */
 import type { Dataset } from '../data/content.js';
-import { type BatchOptions, batches } from '../data/feeds.js';
+import { type BatchOptions, firstFeeds } from '../data/feeds.js';
 import { NothingPrunable } from '../errors.js';
 import type { Graph } from '../onnx/graph.js';
 import type { Feeds } from '../runtime/session.js';
@@ -38,18 +38,13 @@ export interface Prunable {
   readonly feeding: BatchOptions;
 }
 
-async function firstFeeds(data: Dataset, feeding: BatchOptions): Promise<Feeds> {
-  for await (const { feeds } of batches(data, { ...feeding, batchSize: 2, limit: 2 })) return feeds;
-  return {};
-}
-
 /** What a network offers for pruning. @param graph after its exact rewrites */
 export async function traceGroups(
   graph: Graph,
   data: Dataset,
   feeding: BatchOptions,
 ): Promise<Pick<Prunable, 'trace' | 'shapes' | 'feeds'> & { found: Groups }> {
-  const feeds = await firstFeeds(data, feeding);
+  const feeds = (await firstFeeds(data, feeding, 2)) ?? {};
   const shapes = await runShapes(graph, feeds);
   const trace = traceChannels(graph, shapes);
   return { trace, shapes, feeds, found: findGroups(trace) };

@@ -5,7 +5,7 @@ import { Graph } from '../onnx/graph.js';
 import { type Feeds, Session } from '../runtime/session.js';
 
 /** A copy that returns further values; their types are left for the runtime to infer. */
-export function returning(graph: Graph, values: readonly string[]): Graph {
+function returning(graph: Graph, values: readonly string[]): Graph {
   const { shell, nodes, constants, inputs, outputs } = cloneGraph(graph);
   const more = values.filter((name) => !graph.isOutput(name)).map((name) => create(ValueInfoProtoSchema, { name }));
   return new Graph(shell, { nodes: [...nodes], constants, inputs: [...inputs], outputs: [...outputs, ...more] });

@@ -1,6 +1,7 @@
 /** Follows channels through a graph: which places hold the same channel, and what must change when one goes. */
 import type { Graph } from '../onnx/graph.js';
 import type { Node } from '../onnx/node.js';
+import { elementCount } from '../onnx/tensor.js';
 import { ChannelClasses } from './classes.js';
 import { ruleOf } from './rules/index.js';
 import type { Channels, Keeps } from './rules/rule.js';
@@ -11,6 +12,16 @@ export interface Slice {
   readonly input: number;
   readonly axis: number;
   readonly labels: readonly number[];
+}
+
+/** The channel that an element of a tensor belongs to, by the element's flat index. */
+export function labelOfElement(
+  dims: readonly number[],
+  axis: number,
+  labels: readonly number[],
+): (at: number) => number {
+  const block = elementCount(dims.slice(axis + 1));
+  return (at) => labels[Math.floor(at / block) % dims[axis]!]!;
 }
 
 /** A linear operator at one of its ends: it makes these channels, or mixes them into others. */

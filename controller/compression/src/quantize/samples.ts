@@ -1,5 +1,5 @@
 import type { TensorSpec } from '@espalier/proto';
-import type { Dataset } from '../data/content.js';
+import { type Dataset, subset } from '../data/content.js';
 import { type Batch, type BatchOptions, batches } from '../data/feeds.js';
 
 export interface CalibrationOptions {
@@ -37,14 +37,6 @@ export const calibrationBatch = (inputs: readonly TensorSpec[]): number =>
 /** Which of n samples to take when `wanted` are: evenly spread, in order. */
 export const spread = (n: number, wanted: number): number[] =>
   Array.from({ length: Math.min(n, wanted) }, (_, at) => Math.floor((at * n) / Math.min(n, wanted)));
-
-/** A data set of some samples of another, in this order. */
-export const subset = (data: Dataset, samples: readonly number[]): Dataset => ({
-  ...data,
-  n: samples.length,
-  labels: data.labels ? Int32Array.from(samples, (at) => data.labels![at]!) : null,
-  read: (at) => data.read(samples[at]!),
-});
 
 /** Reads the calibration data and splits it. With fewer than eight samples both parts are all of them. */
 export async function drawSamples({ data, feeding, onProgress }: CalibrationOptions): Promise<Samples> {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { TensorSpec } from '@espalier/proto';
 import type { Dataset } from '../data/content.js';
 import { openDataset } from '../data/dataset.js';
-import { type BatchOptions, batches } from '../data/feeds.js';
+import { type BatchOptions, firstFeeds } from '../data/feeds.js';
 import { writePreprocess } from '../data/preprocess.js';
 import { CalibrationMissing } from '../errors.js';
 import { readLocalFacts } from '../hardware/local-facts.js';
@@ -109,7 +109,7 @@ async function quantizeStep(options: BuildOptions, inputs: Inputs, tell: Tell): 
   const from = pruning ? 0.6 : 0;
   const narrowing = (prepared: Graph): Promise<Narrowed> =>
     narrow(prepared, {
-      ...{ profile, data, feeding: { ...inputs.feeding, signal }, maxDrop: maxDrop ?? DEFAULT_MAX_DROP },
+      ...{ profile, data, feeding: inputs.feeding, maxDrop: maxDrop ?? DEFAULT_MAX_DROP },
       onProgress: (share) => tell('quantize', from * share, 'removing channels'),
     });
   const onProgress = (share: number): void => tell('quantize', from + (0.8 - from) * share);
@@ -172,10 +172,8 @@ async function measureHere(
   feeding: BatchOptions,
 ): Promise<Evidence['latency']> {
   if (!fits(await readLocalFacts(), profile)) return null;
-  for await (const { feeds } of batches(data, { ...feeding, batchSize: 1, limit: 1 })) {
-    return measurePair(float, variant, feeds, feeding.signal);
-  }
-  return null;
+  const feeds = await firstFeeds(data, feeding, 1);
+  return feeds && measurePair(float, variant, feeds, feeding.signal);
 }
 
 async function finish(

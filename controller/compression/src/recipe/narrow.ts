@@ -1,6 +1,5 @@
 /** The pruning step of a recipe: the narrowest network whose accuracy lasts, judged on calibration data alone. */
-import { CodedError } from '@espalier/proto';
-import type { Dataset } from '../data/content.js';
+import { type Dataset, subset } from '../data/content.js';
 import type { BatchOptions } from '../data/feeds.js';
 import { NothingPrunable, PruneBudgetMissed } from '../errors.js';
 import type { HardwareProfile } from '../hardware/profile.js';
@@ -37,13 +36,8 @@ const FITTED_MAX = 300;
 const JUDGED_MAX = 2000;
 const JUDGED_MIN = 100;
 
-/** Part of a data set: samples from `from` on. */
-const partOf = (data: Dataset, from: number, n: number): Dataset => ({
-  ...data,
-  n,
-  labels: data.labels?.slice(from, from + n) ?? null,
-  read: (at) => data.read(from + at),
-});
+/** The numbers of `n` samples from `from` on. */
+const run = (from: number, n: number): number[] => Array.from({ length: n }, (_, at) => from + at);
 
 export async function narrow(graph: Graph, options: NarrowOptions): Promise<Narrowed> {
   const { data, feeding, profile, maxDrop, onProgress } = options;
@@ -56,19 +50,19 @@ export async function narrow(graph: Graph, options: NarrowOptions): Promise<Narr
   if (!data.labelled || judged < JUDGED_MIN) {
     return whole(`it takes at least ${JUDGED_MIN} labelled calibration samples beside those it is fitted to`);
   }
-  const judge = partOf(data, fitted, judged);
+  const judge = subset(data, run(fitted, judged));
   const limit = PRUNING_PART * maxDrop;
-  const float = await Session.open(encodeModel(graph), 'the prepared model');
+  const float = await accuracyOf(graph, judge, feeding);
   try {
     const subject = await orderPruning(graph, {
       ...{ importance: 'obs', alignment: profile.alignment, tied: false, seed: feeding.seed },
-      ...{ data: partOf(data, 0, fitted), feeding: { ...feeding, limit: fitted } },
+      ...{ data: subset(data, run(0, fitted)), feeding: { ...feeding, limit: fitted } },
     });
     let best: { pruned: Pruned; drop: number } | null = null;
     for (const [at, macs] of SHARES.entries()) {
       onProgress?.(at / SHARES.length);
       const pruned = await pruneTo(subject, { target: { macs }, refit: true });
-      const drop = await dropOf(float, pruned.graph, judge, feeding);
+      const drop = float - (await accuracyOf(pruned.graph, judge, feeding));
       if (drop > limit) break;
       best = { pruned, drop };
     }
@@ -76,23 +70,19 @@ export async function narrow(graph: Graph, options: NarrowOptions): Promise<Narr
       ? describe(best.pruned, best.drop, judged)
       : whole(`every width loses more than ${limit.toFixed(2)} points`);
   } catch (error) {
-    const known: readonly string[] = [NothingPrunable.code, PruneBudgetMissed.code];
-    if (error instanceof CodedError && known.includes(error.code)) return whole(error.message.replace(/\.$/, ''));
+    if (NothingPrunable.is(error) || PruneBudgetMissed.is(error)) return whole(error.message.replace(/\.$/, ''));
     throw error;
-  } finally {
-    await float.dispose();
   }
 }
 
-/** Points of top-1 that a pruned network loses. */
-async function dropOf(float: Session, graph: Graph, data: Dataset, feeding: BatchOptions): Promise<number> {
-  const pruned = await Session.open(encodeModel(graph), 'the pruned model');
+/** Top-1 of a network on labelled samples, in percent. */
+async function accuracyOf(graph: Graph, data: Dataset, feeding: BatchOptions): Promise<number> {
+  const session = await Session.open(encodeModel(graph), 'the pruned model');
   try {
     const { limit: _, ...all } = feeding;
-    const { top1Float, top1 } = await compare(float, pruned, data, all);
-    return (top1Float ?? 0) - (top1 ?? 0);
+    return (await compare(session, session, data, all)).top1 ?? 0;
   } finally {
-    await pruned.dispose();
+    await session.dispose();
   }
 }
 

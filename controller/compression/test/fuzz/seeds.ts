@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { encodeModel } from '@espalier/compression/onnx/codec';
 import { Type } from '@espalier/compression/onnx/tensor';
-import { graphAttribute, modelFile, node, tensorAttribute, value, weights } from '../support/message.ts';
+import { graphAttribute, modelFile, node, tensorAttribute, value, weights, withTwice } from '../support/message.ts';
 import { sample } from '../support/sample.ts';
 import { floats, ints, noise, tinyGraph } from '../support/tiny.ts';
 
@@ -117,19 +117,7 @@ const calling = () =>
       ],
       node: [node('Twice', ['x'], ['h'], { domain: 'local' }), node('MatMul', ['h', 'w'], ['y'])],
     },
-    {
-      opsetImport: [{ version: 17n }, { domain: 'local', version: 1n }],
-      functions: [
-        {
-          name: 'Twice',
-          domain: 'local',
-          input: ['a'],
-          output: ['b'],
-          node: [node('Add', ['a', 'a'], ['b'])],
-          opsetImport: [{ version: 17n }],
-        },
-      ],
-    },
+    withTwice,
   );
 
 /** @param tinyOnly leaves out what is not part of the project */

@@ -6,7 +6,16 @@ import { Type } from '@espalier/compression/onnx/tensor';
 import { verify } from '@espalier/compression/onnx/verify';
 import { defaultOptions, Session } from '@espalier/compression/runtime/session';
 import t from 'tap';
-import { graphAttribute, type ModelInit, modelFile, node, outputBytes, value, weights } from '../support/message.ts';
+import {
+  graphAttribute,
+  type ModelInit,
+  modelFile,
+  node,
+  outputBytes,
+  value,
+  weights,
+  withTwice,
+} from '../support/message.ts';
 import { sample } from '../support/sample.ts';
 import { floats, ints, noise } from '../support/tiny.ts';
 
@@ -116,19 +125,7 @@ for (const [feature, graph, more] of [
       output: [y],
       node: ['x', 'h'].map((from, at) => node('Twice', [from], [['h', 'y'][at]!], { domain: 'local' })),
     },
-    {
-      opsetImport: [{ version: 17n }, { domain: 'local', version: 1n }],
-      functions: [
-        {
-          name: 'Twice',
-          domain: 'local',
-          input: ['a'],
-          output: ['b'],
-          node: [node('Add', ['a', 'a'], ['b'])],
-          opsetImport: [{ version: 17n }],
-        },
-      ],
-    },
+    withTwice,
   ],
   [
     'an operator of the runtime’s own domain',

@@ -61,6 +61,21 @@ export const message = (graph: GraphInit, more: ModelInit = {}) =>
     graph: { name: 'g', ...graph },
   });
 
+/** A model with a function of a domain of its own: `Twice` is a + a. */
+export const withTwice: ModelInit = {
+  opsetImport: [{ version: 17n }, { domain: 'local', version: 1n }],
+  functions: [
+    {
+      name: 'Twice',
+      domain: 'local',
+      input: ['a'],
+      output: ['b'],
+      node: [node('Add', ['a', 'a'], ['b'])],
+      opsetImport: [{ version: 17n }],
+    },
+  ],
+};
+
 export const modelFile = (graph: GraphInit, more: ModelInit = {}): Uint8Array =>
   toBinary(ModelProtoSchema, message(graph, more));
 

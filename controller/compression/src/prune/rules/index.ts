@@ -3,20 +3,19 @@ import { intOf, type Node } from '../../onnx/node.js';
 import { acrossAxes, broadcast, carry, perChannel } from './elementwise.js';
 import { conv, convTranspose, gemm, matMul } from './linear.js';
 import { flatten, reshape, transpose } from './reshape.js';
-import type { Rule, RuleContext } from './rule.js';
+import { fromStart, type Rule, type RuleContext } from './rule.js';
 import { concat, gather, moveAxes, numbersFor, pad, resize, slice, split } from './shape.js';
 
 const all = (rule: Rule, ...operators: string[]): [string, Rule][] => operators.map((operator) => [operator, rule]);
 const rankOf = (c: RuleContext): number => c.shape(c.node.inputs[0]!).length;
-const normal = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
 
 const softmax = acrossAxes((c) => ({
-  axes: [normal(intOf(c.node, 'axis', c.graph.opset() >= 13 ? -1 : 1), rankOf(c))],
+  axes: [fromStart(intOf(c.node, 'axis', c.graph.opset() >= 13 ? -1 : 1), rankOf(c))],
   keepdims: true,
 }));
 const reduce = acrossAxes((c) => {
   const axes = numbersFor(c, 1, 'axes');
-  return axes && { axes: axes.map((axis) => normal(axis, rankOf(c))), keepdims: intOf(c.node, 'keepdims', 1) === 1 };
+  return axes && { axes: axes.map((axis) => fromStart(axis, rankOf(c))), keepdims: intOf(c.node, 'keepdims', 1) === 1 };
 });
 
 const rules: ReadonlyMap<string, Rule> = new Map([

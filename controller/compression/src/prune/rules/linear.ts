@@ -1,7 +1,6 @@
 /** Operators that mix channels: what they read ends there, what they make begins there. */
-import type { Graph } from '../../onnx/graph.js';
 import { intAttribute, intOf } from '../../onnx/node.js';
-import { type Channels, type Keeps, onAxis, type RuleContext } from './rule.js';
+import { type Channels, keptCount, onAxis, type RuleContext } from './rule.js';
 
 /** The channels of an input, fixed ones where it has none: they are read, and never removed. */
 function channelsIn(c: RuleContext, count: number): readonly number[] {
@@ -21,10 +20,26 @@ function tieGroups(c: RuleContext, labels: readonly number[], groups: number): v
   for (let at = size; at < labels.length; at++) c.unite(labels[at % size]!, labels[at]!);
 }
 
-const keptOf = (labels: readonly number[], keeps: Keeps): number => labels.filter(keeps).length;
+/** Ends the channels that a dense or grouped operator reads, and begins those that it makes. */
+function mix(c: RuleContext, inputs: readonly number[], count: number, groups: number): readonly number[] {
+  const made = c.make(count);
+  if (groups > 1) for (const labels of [inputs, made]) tieGroups(c, labels, groups);
+  c.consumes(inputs);
+  c.produces(made);
+  return made;
+}
 
-const setGroup = (node: RuleContext['node'], labels: readonly number[]) => (graph: Graph, keeps: Keeps) =>
-  graph.setAttribute(node, 'group', intAttribute('group', keptOf(labels, keeps)));
+/** The channels that a depthwise operator carries through, each as often as its multiplier says. */
+function carryDepthwise(c: RuleContext, inputs: readonly number[], multiplier: number): readonly number[] {
+  c.edit((graph, keeps) => graph.setAttribute(c.node, 'group', intAttribute('group', keptCount(inputs, keeps))));
+  return inputs.flatMap((label) => new Array<number>(multiplier).fill(label));
+}
+
+/** The bias has an element a channel of the output. */
+function finish(c: RuleContext, made: readonly number[]): void {
+  if (c.node.inputs[2]) c.slice(2, 0, made);
+  c.set(c.node.outputs[0]!, { axis: 1, span: 1, labels: made });
+}
 
 /** Conv [ONNX Conv-11]: W [O, I/group, ...]; depthwise, with or without a multiplier, carries its channels through. */
 export function conv(c: RuleContext): void {
@@ -38,19 +53,13 @@ export function conv(c: RuleContext): void {
   }
   let made: readonly number[];
   if (groups > 1 && perGroup === 1) {
-    const multiplier = outputs / groups;
-    made = Array.from({ length: outputs }, (_, at) => inputs[Math.floor(at / multiplier)]!);
-    c.edit(setGroup(node, inputs));
+    made = carryDepthwise(c, inputs, outputs / groups);
   } else {
-    made = c.make(outputs);
-    if (groups > 1) for (const labels of [inputs, made]) tieGroups(c, labels, groups);
+    made = mix(c, inputs, outputs, groups);
     c.slice(1, 1, inputs.slice(0, perGroup));
-    c.consumes(inputs);
-    c.produces(made);
   }
   c.slice(1, 0, made);
-  if (node.inputs[2]) c.slice(2, 0, made);
-  c.set(node.outputs[0]!, { axis: 1, span: 1, labels: made });
+  finish(c, made);
 }
 
 /** ConvTranspose [ONNX ConvTranspose-11]: W [I, O/group, ...]. */
@@ -65,18 +74,13 @@ export function convTranspose(c: RuleContext): void {
   }
   let made: readonly number[];
   if (groups > 1 && groups === count) {
-    made = Array.from({ length: perGroup * groups }, (_, at) => inputs[Math.floor(at / perGroup)]!);
-    c.edit(setGroup(node, inputs));
+    made = carryDepthwise(c, inputs, perGroup);
   } else {
-    made = c.make(perGroup * groups);
-    if (groups > 1) for (const labels of [inputs, made]) tieGroups(c, labels, groups);
+    made = mix(c, inputs, perGroup * groups, groups);
     c.slice(1, 1, made.slice(0, perGroup));
-    c.consumes(inputs);
-    c.produces(made);
   }
   c.slice(1, 0, inputs);
-  if (node.inputs[2]) c.slice(2, 0, made);
-  c.set(node.outputs[0]!, { axis: 1, span: 1, labels: made });
+  finish(c, made);
 }
 
 /** Gemm [ONNX Gemm-13]: A [M, K], B [K, N] or its transpose, C broadcast to [M, N]. */

@@ -1,26 +1,24 @@
 /** Reshape, Flatten and Transpose: where channels are spread over several axes, or over places, and come back. */
 import { intOf, intsOf } from '../../onnx/node.js';
-import { int64Tensor } from '../../onnx/tensor.js';
-import type { Channels, RuleContext } from './rule.js';
+import { elementCount, int64Tensor } from '../../onnx/tensor.js';
+import { type Channels, type Keeps, keptCount, type RuleContext } from './rule.js';
 import { numbersFor } from './shape.js';
-
-const product = (dims: readonly number[]): number => dims.reduce((all, dim) => all * dim, 1);
 
 /**
  * The channels of a reshaped value, or null when they are not whole axes any more. `before` and `after` are shapes of one
  * run, channels of `before` lie on [axis, axis + span).
  */
 export function reshaped(channels: Channels, before: readonly number[], after: readonly number[]): Channels | null {
-  const outer = product(before.slice(0, channels.axis));
-  const inner = product(before.slice(channels.axis + channels.span));
+  const outer = elementCount(before.slice(0, channels.axis));
+  const inner = elementCount(before.slice(channels.axis + channels.span));
   let axis = 0;
   for (let size = 1; size < outer; axis++) size *= after[axis] ?? Number.POSITIVE_INFINITY;
-  if (product(after.slice(0, axis)) !== outer) return null;
+  if (elementCount(after.slice(0, axis)) !== outer) return null;
   // A leading 1 (batch of one) belongs to the axes before the channels.
-  while (after[axis] === 1 && product(after.slice(axis)) > 1 && axis < channels.axis) axis++;
+  while (after[axis] === 1 && elementCount(after.slice(axis)) > 1 && axis < channels.axis) axis++;
   let span = 0;
   for (let size = 1; size < channels.labels.length; span++) size *= after[axis + span] ?? Number.POSITIVE_INFINITY;
-  const size = product(after.slice(axis, axis + span));
+  const size = elementCount(after.slice(axis, axis + span));
   if (size === channels.labels.length) return { axis, span: Math.max(1, span), labels: channels.labels };
   // Flattened: every channel becomes as many neighbours as it has places [Flatten-13].
   if (span === 1 && size === channels.labels.length * inner) {
@@ -53,9 +51,8 @@ export function reshape(c: RuleContext): void {
   c.set(output, found);
   if (target.length === 0) return;
   c.edit((graph, keeps) => {
-    const kept = found.labels.filter(keeps).length;
     // Of two axes the one whose rows were tied keeps its length: the groups of a shuffle.
-    const lengths = found.span === 1 ? [kept] : lengthsOf(found, after, keeps);
+    const lengths = found.span === 1 ? [keptCount(found.labels, keeps)] : lengthsOf(found, after, keeps);
     const shape = target.map((dim, axis) => {
       const length = lengths[axis - found.axis];
       return dim > 0 && length !== undefined ? length : dim;
@@ -65,7 +62,7 @@ export function reshape(c: RuleContext): void {
 }
 
 /** Lengths of the two axes of grouped channels after the cut: whole columns or whole rows have gone. */
-function lengthsOf({ labels, axis }: Channels, dims: readonly number[], keeps: (label: number) => boolean): number[] {
+function lengthsOf({ labels, axis }: Channels, dims: readonly number[], keeps: Keeps): number[] {
   const [rows, columns] = [dims[axis]!, dims[axis + 1]!];
   const keptColumns = Array.from({ length: columns }, (_, at) => at).filter((at) => keeps(labels[at]!)).length;
   const keptRows = Array.from({ length: rows }, (_, at) => at).filter((at) => keeps(labels[at * columns]!)).length;

@@ -32,4 +32,10 @@ export interface RuleContext {
 export const onAxis = (channels: Channels | null, axis: number): readonly number[] | null =>
   channels && channels.span === 1 && channels.axis === axis ? channels.labels : null;
 
+/** How many of these channels are left. */
+export const keptCount = (labels: readonly number[], keeps: Keeps): number => labels.filter(keeps).length;
+
+/** An axis, or an index, that may count from the end. */
+export const fromStart = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
+
 export type Rule = (c: RuleContext) => void;

@@ -2,9 +2,7 @@
 import type { Graph } from '../../onnx/graph.js';
 import { intOf, intsAttribute, intsOf, type Node } from '../../onnx/node.js';
 import { int64Tensor, numbersOf } from '../../onnx/tensor.js';
-import { type Keeps, onAxis, type RuleContext } from './rule.js';
-
-const normal = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
+import { fromStart, keptCount, onAxis, type RuleContext } from './rule.js';
 
 /** Numbers that a node reads from a constant input, or from an attribute of older operator sets. */
 export function numbersFor(c: RuleContext, input: number, attribute: string): number[] | null {
@@ -22,13 +20,11 @@ function setNumbers(graph: Graph, node: Node, input: number, attribute: string, 
   }
 }
 
-const count = (labels: readonly number[], keeps: Keeps): number => labels.filter(keeps).length;
-
 /** Concat [ONNX Concat-13]: along the channels the lists are joined, along another axis they are one. */
 export function concat(c: RuleContext): void {
   const { node } = c;
   const rank = c.shape(node.outputs[0]!).length;
-  const axis = normal(intOf(node, 'axis', 1), rank);
+  const axis = fromStart(intOf(node, 'axis', 1), rank);
   const all = node.inputs.map((value) => ({ value, channels: c.channels(value), dims: c.shape(value) }));
   const traced = all.find(({ channels }) => channels)?.channels;
   if (!traced) return;
@@ -56,7 +52,7 @@ export function split(c: RuleContext): void {
   const channels = c.channels(node.inputs[0]!);
   if (!channels) return;
   const rank = c.shape(node.inputs[0]!).length;
-  if (normal(intOf(node, 'axis', 0), rank) !== channels.axis) {
+  if (fromStart(intOf(node, 'axis', 0), rank) !== channels.axis) {
     for (const output of node.outputs) c.set(output, channels);
     return;
   }
@@ -74,7 +70,7 @@ export function split(c: RuleContext): void {
     from += size;
   }
   c.edit((graph, keeps) => {
-    const sizes = parts.map((part) => count(part, keeps));
+    const sizes = parts.map((part) => keptCount(part, keeps));
     // From opset 13 on sizes are an input; an absent one means equal parts, which they may no longer be.
     if (graph.opset() >= 13) {
       graph.setInput(node, 1, graph.addConstant(`${node.name}/split`, int64Tensor([sizes.length], sizes)));
@@ -92,7 +88,7 @@ export function slice(c: RuleContext): void {
   const [starts, ends] = [numbersFor(c, 1, 'starts'), numbersFor(c, 2, 'ends')];
   const steps = node.inputs[4] ? numbersFor(c, 4, 'steps') : [];
   const rank = c.shape(node.inputs[0]!).length;
-  const axes = (numbersFor(c, 3, 'axes') ?? starts?.map((_, at) => at))?.map((axis) => normal(axis, rank));
+  const axes = (numbersFor(c, 3, 'axes') ?? starts?.map((_, at) => at))?.map((axis) => fromStart(axis, rank));
   if (!starts || !ends || !axes || !steps) {
     refuse();
     return;
@@ -112,8 +108,8 @@ export function slice(c: RuleContext): void {
   const [from, to] = [clamp(starts[at]!), clamp(ends[at]!)];
   c.set(node.outputs[0]!, { ...channels, labels: labels.slice(from, to) });
   c.edit((graph, keeps) => {
-    const before = count(labels.slice(0, from), keeps);
-    const after = before + count(labels.slice(from, to), keeps);
+    const before = keptCount(labels.slice(0, from), keeps);
+    const after = before + keptCount(labels.slice(from, to), keeps);
     setNumbers(graph, node, 1, 'starts', starts.with(at, before));
     setNumbers(graph, node, 2, 'ends', ends.with(at, after));
   });
@@ -126,7 +122,7 @@ export function gather(c: RuleContext): void {
   if (!channels) return;
   const indices = c.graph.constantOf(node, 1);
   const rank = c.shape(node.inputs[0]!).length;
-  const along = normal(intOf(node, 'axis', 0), rank) === channels.axis;
+  const along = fromStart(intOf(node, 'axis', 0), rank) === channels.axis;
   if (indices?.dims.length !== 1 || (along && channels.span !== 1)) {
     c.freeze(channels, `Gather (${node.name}) takes channels in a way that is not traced`);
     return;
@@ -136,10 +132,10 @@ export function gather(c: RuleContext): void {
     return;
   }
   const { labels } = channels;
-  const picks = numbersOf(indices).map((index) => normal(index, labels.length));
+  const picks = numbersOf(indices).map((index) => fromStart(index, labels.length));
   c.set(node.outputs[0]!, { ...channels, labels: picks.map((pick) => labels[pick]!) });
   c.edit((graph, keeps) => {
-    const places = picks.filter((pick) => keeps(labels[pick]!)).map((pick) => count(labels.slice(0, pick), keeps));
+    const places = picks.filter((pick) => keeps(labels[pick]!)).map((pick) => keptCount(labels.slice(0, pick), keeps));
     graph.setInput(node, 1, graph.addConstant(`${node.name}/indices`, int64Tensor([places.length], places)));
   });
 }
@@ -171,7 +167,7 @@ export function resize(c: RuleContext): void {
   }
   c.set(node.outputs[0]!, channels);
   if (sizes.length > 0)
-    c.edit((graph, keeps) => setNumbers(graph, node, 3, 'sizes', sizes.with(1, count(labels, keeps))));
+    c.edit((graph, keeps) => setNumbers(graph, node, 3, 'sizes', sizes.with(1, keptCount(labels, keeps))));
 }
 
 export const moveAxes =
@@ -180,7 +176,7 @@ export const moveAxes =
     const channels = c.channels(c.node.inputs[0]!);
     if (!channels) return;
     const [before, after] = [c.shape(c.node.inputs[0]!).length, c.shape(c.node.outputs[0]!).length];
-    const axes = numbersFor(c, 1, 'axes')?.map((axis) => normal(axis, direction === 'squeeze' ? before : after));
+    const axes = numbersFor(c, 1, 'axes')?.map((axis) => fromStart(axis, direction === 'squeeze' ? before : after));
     if (!axes || channels.span !== 1) {
       c.freeze(channels, `${c.node.opType} (${c.node.name}) is not traced`);
       return;
