@@ -149,3 +149,17 @@ export const RuntimeCrashed = defineError<{ model: string; why: string }>(
   ({ model, why }) => `ONNX Runtime broke down while it loaded and tried ${model}: ${why}.`,
   () => 'Export the model again; if it is sound, report it to ONNX Runtime.',
 );
+
+export const GradientMissing = defineError<{ node: string; op: string; why: string }>(
+  'ESP_GRADIENT_MISSING',
+  422,
+  ({ node, op, why }) => `${node} (${op}) cannot be trained: ${why}.`,
+  () => 'Train without it: prune with --no-train, or replace the operator before the export.',
+);
+
+export const NothingTrainable = defineError<{ model: string }>(
+  'ESP_NOTHING_TRAINABLE',
+  422,
+  ({ model }) => `${model} has no weights that training could change.`,
+  () => 'Give the float model; a quantized one keeps its weights as whole numbers.',
+);
