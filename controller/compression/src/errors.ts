@@ -163,3 +163,24 @@ export const NothingTrainable = defineError<{ model: string }>(
   ({ model }) => `${model} has no weights that training could change.`,
   () => 'Give the float model; a quantized one keeps its weights as whole numbers.',
 );
+
+export const TrainingFailed = defineError<{ why: string }>(
+  'ESP_TRAINING_FAILED',
+  500,
+  ({ why }) => `The training ended before its time: ${why}.`,
+  () => 'Start it again: it goes on at its last checkpoint. With too little memory, take a smaller batch.',
+);
+
+export const TrainingDiverged = defineError<{ step: number; epoch: number }>(
+  'ESP_TRAINING_DIVERGED',
+  422,
+  ({ step, epoch }) => `The loss was no number from step ${step} of epoch ${epoch} on, and no earlier epoch was whole.`,
+  () => 'Take a smaller learning rate, or clip the gradient shorter (optimizer.rate, optimizer.clipNorm).',
+);
+
+export const TeacherUnfit = defineError<{ why: string }>(
+  'ESP_TEACHER_UNFIT',
+  422,
+  ({ why }) => `The teacher does not fit the network it should teach: ${why}.`,
+  () => 'Give a teacher with the same inputs and classes, and name values that it has.',
+);

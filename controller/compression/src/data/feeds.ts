@@ -75,7 +75,16 @@ export async function firstFeeds(data: Dataset, options: BatchOptions, n: number
 }
 
 async function sampleInputs(data: Dataset, at: number, options: BatchOptions): Promise<Record<string, Float32Array>> {
-  const content = await data.read(at);
+  return inputsOf(data, await data.read(at), at, options);
+}
+
+/** The content of sample `at` as the model takes it. Throws ESP_DATA_UNFIT. */
+export function inputsOf(
+  data: Dataset,
+  content: Content,
+  at: number,
+  options: Pick<BatchOptions, 'inputs' | 'preprocess' | 'seed'>,
+): Record<string, Float32Array> {
   const { inputs, preprocess } = options;
   if (content.kind === 'inputs') return matchNames(data, content.inputs, inputs);
   if (content.kind === 'random') return drawInputs(inputs, options.seed + at);

@@ -1,0 +1,233 @@
+/** Trains a network by a recipe, stage by stage. */
+import { createHash } from 'node:crypto';
+import type { Preprocess, TensorSpec } from '@espalier/proto';
+import { type Dataset, subset } from '../data/content.js';
+import { type BatchOptions, batches, firstFeeds } from '../data/feeds.js';
+import { DataUnfit, TeacherUnfit } from '../errors.js';
+import { cloneGraph, encodeModel } from '../onnx/codec.js';
+import type { Graph } from '../onnx/graph.js';
+import { constantsToInitializers } from '../passes/constants.js';
+import { dropIdentity } from '../passes/drop-identity.js';
+import { foldBatchNorm } from '../passes/fold-batch-norm.js';
+import { runPasses } from '../passes/index.js';
+import { raiseOpset } from '../passes/raise-opset.js';
+import { removeDead } from '../passes/remove-dead.js';
+import { runShapes } from '../prune/shapes.js';
+import { Session } from '../runtime/session.js';
+import { logitsOf } from './build.js';
+import { type Checkpoint, type EpochRecord, readCheckpoint, writeCheckpoint } from './checkpoint.js';
+import { addFreshNorms } from './fresh-norm.js';
+import { probeBlock } from './layout.js';
+import type { TrainRecipe, TrainStage } from './recipe.js';
+import { Samples } from './samples.js';
+import { asksOnce, Stage, type StageContext, type StageState } from './stage.js';
+import { AskedLogits } from './teacher.js';
+
+/** Images from which the statistics of fresh norms are taken. */
+const NORM_SAMPLES = 512;
+const TEACHER_BATCH = 64;
+
+export interface TrainProgress {
+  readonly stage: string;
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Of the whole training, 0..1. */
+  readonly share: number;
+  /** Of the last step; null before the first. */
+  readonly loss: number | null;
+  readonly etaSeconds: number | null;
+}
+
+export interface TrainOptions {
+  /** Labelled. */
+  readonly data: Dataset;
+  readonly input: TensorSpec;
+  readonly preprocess: Preprocess | null;
+  readonly recipe: TrainRecipe;
+  readonly teacher: Graph | null;
+  readonly seed: number;
+  /** Threads that compute at once. */
+  readonly workers: number;
+  /** File that the training is kept in after each epoch, and gone on from. */
+  readonly checkpoint?: string | null;
+  /** Accuracy of the network as it stands, in percent, on data that is not the evaluation's. */
+  readonly judge?: ((graph: Graph) => Promise<number>) | null;
+  readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
+  readonly onEpoch?: ((record: EpochRecord) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Trained {
+  readonly graph: Graph;
+  readonly history: readonly EpochRecord[];
+  readonly notes: readonly string[];
+}
+
+/**
+ * Trains a copy of a float network.
+ * @throws ESP_DATA_UNFIT, ESP_GRADIENT_MISSING, ESP_NOTHING_TRAINABLE, ESP_TEACHER_UNFIT, ESP_TRAINING_DIVERGED,
+ * ESP_TRAINING_FAILED, and the signal's reason
+ */
+export async function train(original: Graph, options: TrainOptions): Promise<Trained> {
+  const { recipe, data, input, preprocess, seed, signal } = options;
+  const key = keyOf(original, options);
+  const found = options.checkpoint ? await readCheckpoint(options.checkpoint, key) : null;
+  const graph = found ? cloneGraph(found.graph) : await prepareTraining(original, options);
+  const block = await probeBlock();
+  const dims = inputDims(input, TEACHER_BATCH);
+  const classes = await classesOf(graph, options);
+  const samples = await Samples.read(data, { input, dims, classes, preprocess });
+  const notes = notesOf(samples, recipe, data);
+  const history: EpochRecord[] = [...(found?.history ?? [])];
+  const progress = new Progress(recipe, options);
+  const shapesOf = await dimsReader(graph, options);
+  const teacherShapes = options.teacher ? await dimsReader(options.teacher, options) : shapesOf;
+  for (const [index, stage] of recipe.stages.entries()) {
+    if (found && index < found.stage) continue;
+    const asked = asksOnce(stage, options.teacher)
+      ? await AskedLogits.ask(
+          options.teacher!,
+          samples,
+          { dims, classes, mirror: stage.augment.flip },
+          () => progress.tell(index, 0, 0, null),
+          signal,
+        )
+      : null;
+    const context: StageContext = {
+      ...{ samples, asked, seed: seed + 1000 * index, block, signal, teacher: options.teacher },
+      workers: options.workers,
+      dimsOf: { student: shapesOf, teacher: teacherShapes },
+      onStep: ({ epoch, step, steps, loss }) => progress.tell(index, epoch, (step + 1) / steps, loss),
+      onEpoch: async (record, state) => {
+        const accuracy = options.judge ? await options.judge(folded(graph)) : null;
+        const whole = { ...record, stage: stage.name, accuracy };
+        history.push(whole);
+        options.onEpoch?.(whole);
+        await keep(options, { key, graph, history, ...placeAfter(recipe, index, record.epoch), ...state }, notes);
+      },
+    };
+    const resumed = found?.stage === index && found.epoch > 0 ? found : null;
+    const { divergedAt } = await new Stage(graph, stage, context, resumed).run(resumed?.epoch ?? 0);
+    if (divergedAt !== null) {
+      notes.push(`The loss of ${stage.name} was no number from step ${divergedAt + 1} on; the epoch before was kept.`);
+      break;
+    }
+  }
+  return { graph: folded(graph), history, notes };
+}
+
+/** Where to go on after an epoch. */
+const placeAfter = ({ stages }: TrainRecipe, stage: number, epoch: number): Pick<Checkpoint, 'stage' | 'epoch'> =>
+  epoch + 1 < stages[stage]!.epochs ? { stage, epoch: epoch + 1 } : { stage: stage + 1, epoch: 0 };
+
+/** A full disk does not end a training: it goes on without the checkpoint, and says so. */
+async function keep(
+  { checkpoint }: TrainOptions,
+  state: Omit<Checkpoint, keyof StageState> & StageState,
+  notes: string[],
+): Promise<void> {
+  if (!checkpoint) return;
+  try {
+    await writeCheckpoint(checkpoint, state);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    const note = `A checkpoint could not be written to ${checkpoint} (${code}); the training went on without it.`;
+    if (!notes.includes(note)) notes.push(note);
+  }
+}
+
+/** The digest of all that the result depends on. */
+function keyOf(graph: Graph, { recipe, data, seed, teacher, workers }: TrainOptions): string {
+  const hash = createHash('sha256').update(encodeModel(graph));
+  if (teacher) hash.update(encodeModel(teacher));
+  return hash.update(JSON.stringify({ recipe, data: data.spec, n: data.n, seed, workers })).digest('hex');
+}
+
+/** The network as it is trained: constants as initializers, and fresh norms where the recipe wants them. */
+async function prepareTraining(original: Graph, { recipe, data, input, preprocess, seed, signal }: TrainOptions) {
+  const graph = cloneGraph(original);
+  runPasses(graph, [constantsToInitializers, dropIdentity, raiseOpset]);
+  if (recipe.freshNorm) {
+    const feeding: BatchOptions = { inputs: [input], preprocess, batchSize: 32, seed, limit: NORM_SAMPLES, signal };
+    await addFreshNorms(graph, data, feeding);
+  }
+  return graph;
+}
+
+/** The network as it is used: norms folded into the convolutions before them. */
+export function folded(graph: Graph): Graph {
+  const copy = cloneGraph(graph);
+  runPasses(copy, [foldBatchNorm, removeDead]);
+  return copy;
+}
+
+const inputDims = ({ shape }: TensorSpec, batch: number): number[] => [
+  batch,
+  ...shape.slice(1).map((size) => (typeof size === 'number' ? size : 1)),
+];
+
+/** Shapes of all values, [1, ...], by one run. */
+async function dimsReader(graph: Graph, options: TrainOptions): Promise<(value: string) => readonly number[]> {
+  const { data, input, preprocess, seed } = options;
+  const feeds = (await firstFeeds(data, { inputs: [input], preprocess, batchSize: 1, seed }, 1)) ?? {};
+  const shapes = await runShapes(graph, feeds);
+  return (value) => {
+    const dims = shapes.get(value);
+    if (!dims) throw TeacherUnfit({ why: `there is no value ${value}` });
+    return dims;
+  };
+}
+
+async function classesOf(graph: Graph, { data, input, preprocess, seed }: TrainOptions): Promise<number> {
+  const session = await Session.open(encodeModel(cloneGraph(graph, [logitsOf(graph)])), 'the network');
+  try {
+    for await (const { feeds } of batches(subset(data, [0]), { inputs: [input], preprocess, batchSize: 1, seed })) {
+      return (await session.floats(feeds))[logitsOf(graph)]!.dims.at(-1)!;
+    }
+    throw DataUnfit({ spec: data.spec, input: input.name, why: 'it is empty' });
+  } finally {
+    await session.dispose();
+  }
+}
+
+function notesOf(samples: Samples, recipe: TrainRecipe, data: Dataset): string[] {
+  const notes: string[] = [];
+  const missing = samples.missingClasses();
+  if (missing.length > 0) notes.push(`${data.spec} has no sample of class ${missing.join(', ')}.`);
+  const largest = Math.max(...recipe.stages.map(({ batch }) => batch));
+  if (samples.n < largest) notes.push(`${samples.n} samples fill no batch of ${largest}: they were repeated in it.`);
+  return notes;
+}
+
+/** Turns stages and epochs into one bar, and the time so far into the time that is left. */
+class Progress {
+  private readonly starts: number[];
+  private readonly total: number;
+  private readonly started = performance.now();
+  private first: number | null = null;
+
+  constructor(
+    private readonly recipe: TrainRecipe,
+    private readonly options: TrainOptions,
+  ) {
+    let epochs = 0;
+    this.starts = recipe.stages.map((stage: TrainStage) => {
+      epochs += stage.epochs;
+      return epochs - stage.epochs;
+    });
+    this.total = epochs;
+  }
+
+  /** @param share of the stage */
+  tell(index: number, epoch: number, share: number, loss: number | null): void {
+    const stage = this.recipe.stages[index]!;
+    const done = (this.starts[index]! + share * stage.epochs) / this.total;
+    this.first ??= done;
+    const seconds = (performance.now() - this.started) / 1000;
+    const gone = done - this.first;
+    this.options.onProgress?.({
+      ...{ stage: stage.name, epoch: epoch + 1, epochs: stage.epochs, share: done, loss },
+      etaSeconds: gone > 0.01 ? (seconds * (1 - done)) / gone : null,
+    });
+  }
+}
