@@ -184,3 +184,10 @@ export const TeacherUnfit = defineError<{ why: string }>(
   ({ why }) => `The teacher does not fit the network it should teach: ${why}.`,
   () => 'Give a teacher with the same inputs and classes, and name values that it has.',
 );
+
+export const RecipeInvalid = defineError<{ file: string; why: string; known: string }>(
+  'ESP_RECIPE_INVALID',
+  422,
+  ({ file, why }) => `${file} is no training recipe: ${why}.`,
+  ({ known }) => `Take one of ours (${known}), or copy and edit it; docs/training.md has every field.`,
+);

@@ -6,6 +6,7 @@ import { profilesCommand } from './profiles.js';
 import { pruneCommand } from './prune.js';
 import { quantizeCommand } from './quantize.js';
 import { printError, processTerminal as terminal } from './terminal.js';
+import { trainCommand } from './train.js';
 
 const stop = new AbortController();
 process.once('SIGINT', () => stop.abort(new Error('stopped by Ctrl-C')));
@@ -15,6 +16,7 @@ const program = new Command('espalier')
   .description('Compresses ONNX models for the hardware they will run on.')
   .addCommand(quantizeCommand(terminal, stop.signal))
   .addCommand(pruneCommand(terminal, stop.signal))
+  .addCommand(trainCommand(terminal, stop.signal))
   .addCommand(evaluateCommand(terminal, stop.signal))
   .addCommand(groupsCommand(terminal))
   .addCommand(inspectCommand(terminal))

@@ -27,6 +27,7 @@ interface Flags {
   readonly report?: string;
   readonly recipe: Recipe;
   readonly maxDrop: string;
+  readonly minutes: number;
   readonly seed: number;
   readonly profiles: string[];
   readonly json?: boolean;
@@ -48,6 +49,12 @@ export const quantizeCommand = (terminal: Terminal, signal: AbortSignal): Comman
     .option('--report <dir>', 'folder for report.json and report.html')
     .addOption(new Option('--recipe <name>', 'what to build').choices(Recipe.options).default('int8'))
     .option('--max-drop <points>', 'accuracy that pruned-int8 may give up', '1')
+    .option(
+      '--minutes <n>',
+      'time that pruned-int8 may train; 0 for no training',
+      wholeNumber('--minutes', 0, 10_000),
+      30,
+    )
     .option('--seed <number>', 'seed of random inputs', wholeNumber('--seed', 0, 2 ** 32 - 1), 1)
     .addOption(profilesOption())
     .option('--json', 'print the result as one JSON line')
@@ -75,6 +82,7 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
       profile,
       recipe: flags.recipe,
       maxDrop: Number(flags.maxDrop),
+      minutes: flags.minutes,
       calibrate: flags.calibrate ?? null,
       evaluate: flags.evaluate ?? null,
       preprocess: record,

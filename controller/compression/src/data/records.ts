@@ -11,13 +11,21 @@ export interface RecordFormat {
   decode(content: Uint8Array): Content;
 }
 
-/** A file of records of one length, each a label byte and its content. @throws ESP_DATA_UNREADABLE */
+/**
+ * Files of records of one length, each a label byte and its content; several, joined by commas, are one after the other.
+ * @throws ESP_DATA_UNREADABLE
+ */
 export async function openRecords(spec: DataSpec, format: RecordFormat): Promise<Dataset> {
   const length = 1 + format.contentBytes;
-  const bytes = await readData(spec, spec.target);
-  if (bytes.length % length !== 0) {
-    throw DataUnreadable({ spec: spec.text, file: spec.target, why: `it is not made of records of ${length} bytes` });
+  const parts: Uint8Array[] = [];
+  for (const file of spec.target.split(',')) {
+    const part = await readData(spec, file);
+    if (part.length % length !== 0) {
+      throw DataUnreadable({ spec: spec.text, file, why: `it is not made of records of ${length} bytes` });
+    }
+    parts.push(part);
   }
+  const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
   const records = selectRecords(spec, bytes.length / length);
   const labels = Int32Array.from(records, (record) => bytes[record * length]!);
   return {

@@ -30,6 +30,8 @@ const CALIBRATION_MAX = 512;
 const EVALUATION_BATCH = 8;
 /** Points of accuracy that pruning may cost when the model has no budget of its own. */
 const DEFAULT_MAX_DROP = 1;
+/** Time that training may take when nobody says. */
+const DEFAULT_MINUTES = 30;
 const STEPS = ['read', 'quantize', 'evaluate', 'measure', 'write'] as const;
 /** Share of the whole at which each step starts, from builds of the sample. */
 const STARTS = [0, 0.05, 0.5, 0.8, 0.97, 1];
@@ -106,13 +108,14 @@ async function quantizeStep(options: BuildOptions, inputs: Inputs, tell: Tell): 
   const feeding = { ...inputs.feeding, batchSize: calibrationBatch(inputs.specs), limit: CALIBRATION_MAX };
   const { profile, recipe, maxDrop, signal } = options;
   const pruning = recipe === 'pruned-int8';
-  const from = pruning ? 0.6 : 0;
+  const from = pruning ? 0.8 : 0;
   const narrowing = (prepared: Graph): Promise<Narrowed> =>
     narrow(prepared, {
       ...{ profile, data, feeding: inputs.feeding, maxDrop: maxDrop ?? DEFAULT_MAX_DROP },
-      onProgress: (share) => tell('quantize', from * share, 'removing channels'),
+      minutes: options.minutes ?? DEFAULT_MINUTES,
+      onProgress: (share, what) => tell('quantize', from * share, what),
     });
-  const onProgress = (share: number): void => tell('quantize', from + (0.8 - from) * share);
+  const onProgress = (share: number): void => tell('quantize', from + (1 - from) * share);
   return makeInt8(inputs.original, profile, { data, feeding, signal, onProgress }, pruning ? narrowing : null);
 }
 

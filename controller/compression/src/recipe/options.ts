@@ -17,6 +17,8 @@ export interface BuildOptions {
   readonly recipe: Recipe;
   /** Points of accuracy that `pruned-int8` may give up; by default 1. */
   readonly maxDrop?: number | null;
+  /** Time that the training of `pruned-int8` may take, by default 30; 0 for no training. */
+  readonly minutes?: number | null;
   /** Data SPECs. Without one for evaluation, accuracy is read from the calibration data and labelled so. */
   readonly calibrate: string | null;
   readonly evaluate: string | null;

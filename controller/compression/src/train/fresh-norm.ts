@@ -6,14 +6,13 @@
  * running variance 1, gamma = d, beta = m + b.
  */
 import type { Dataset } from '../data/content.js';
-import { type BatchOptions, batches } from '../data/feeds.js';
+import type { BatchOptions } from '../data/feeds.js';
 import { floatAttribute } from '../onnx/attributes.js';
-import { cloneGraph, encodeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
 import type { Node } from '../onnx/node.js';
 import { floatsOf, floatTensor } from '../onnx/tensor.js';
-import { type ChannelFigures, ChannelStats } from '../quantize/channel-stats.js';
-import { Session } from '../runtime/session.js';
+import type { ChannelFigures } from '../quantize/channel-stats.js';
+import { channelFigures } from './channel-figures.js';
 import { findParameters } from './parameters.js';
 
 /** A channel that hardly moves is not blown up. */
@@ -30,22 +29,6 @@ function bareConvolutions(graph: Graph): Node[] {
       !graph.isOutput(node.outputs[0]!) &&
       graph.consumers(node.outputs[0]!).every(({ opType }) => opType !== 'BatchNormalization'),
   );
-}
-
-/** Figures of every channel of these values over the data. */
-async function figuresOf(graph: Graph, values: readonly string[], data: Dataset, feeding: BatchOptions) {
-  const session = await Session.open(encodeModel(cloneGraph(graph, values)), 'the network with its inner values');
-  const stats = new Map(values.map((name) => [name, new ChannelStats()]));
-  try {
-    for await (const { feeds } of batches(data, feeding)) {
-      for (const [name, output] of Object.entries(await session.floats(feeds))) {
-        stats.get(name)?.see(output.data, output.dims);
-      }
-    }
-  } finally {
-    await session.dispose();
-  }
-  return new Map([...stats].map(([name, one]) => [name, one.figures()]));
 }
 
 function normalize(graph: Graph, conv: Node, { mean, power }: ChannelFigures): void {
@@ -91,7 +74,7 @@ function normalize(graph: Graph, conv: Node, { mean, power }: ChannelFigures): v
 export async function addFreshNorms(graph: Graph, data: Dataset, feeding: BatchOptions): Promise<number> {
   const bare = bareConvolutions(graph);
   if (bare.length === 0) return 0;
-  const figures = await figuresOf(
+  const figures = await channelFigures(
     graph,
     bare.map(({ outputs }) => outputs[0]!),
     data,

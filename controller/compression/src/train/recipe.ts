@@ -51,6 +51,13 @@ const OptimizerRecipe = z.strictObject({
     .describe('decay of the average of the weights that is kept; 0: none'),
 });
 
+const FakeQuantization = z.strictObject({
+  weightBits: z.int().min(2).max(8).default(8).describe('symmetric, a scale for each output channel'),
+  activationBits: z.int().min(2).max(8).default(8).describe('a learnt range for each tensor'),
+  edgeBits: z.int().min(2).max(8).default(8).describe('of the first and the last layer'),
+});
+export type FakeQuantization = z.infer<typeof FakeQuantization>;
+
 export const TrainStage = z.strictObject({
   name: z.string().default('train'),
   epochs: z.int().positive(),
@@ -60,6 +67,7 @@ export const TrainStage = z.strictObject({
   optimizer: OptimizerRecipe.prefault({}),
   augment: Augmentation.prefault({}),
   distill: Distillation.nullable().default(null),
+  quantize: FakeQuantization.nullable().default(null).describe('weights and activations are rounded while training'),
 });
 export type TrainStage = z.infer<typeof TrainStage>;
 

@@ -24,12 +24,14 @@ export const canAskOnce = ({ augment, distill }: TrainStage): boolean =>
 export function setupTeacher(teacher: Graph, { distill }: TrainStage): TeacherSetup {
   const hints = distill?.hints ?? [];
   const logits = logitsOf(teacher);
-  const feeds: Record<string, string> = distill && distill.weight > 0 ? { [logits]: FED.teacher } : {};
+  const feeds: { output: string; input: string }[] =
+    distill && distill.weight > 0 ? [{ output: logits, input: FED.teacher }] : [];
   for (const [at, hint] of hints.entries()) {
     if (!teacher.producer(hint.teacher)) throw TeacherUnfit({ why: `it has no value ${hint.teacher}` });
-    feeds[hint.teacher] = hintName(at);
+    feeds.push({ output: hint.teacher, input: hintName(at) });
   }
-  return { model: encodeModel(cloneGraph(teacher, Object.keys(feeds))), input: teacher.inputs[0]!.name, feeds };
+  const values = [...new Set(feeds.map(({ output }) => output))];
+  return { model: encodeModel(cloneGraph(teacher, values)), input: teacher.inputs[0]!.name, feeds };
 }
 
 /** Logits for every sample as it is, and then for every sample mirrored: [2, n, classes]. */

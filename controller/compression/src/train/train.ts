@@ -16,6 +16,7 @@ import { runShapes } from '../prune/shapes.js';
 import { Session } from '../runtime/session.js';
 import { logitsOf } from './build.js';
 import { type Checkpoint, type EpochRecord, readCheckpoint, writeCheckpoint } from './checkpoint.js';
+import { addFakeQuantizers, simulated, withoutFakeQuantizers } from './fake-quant.js';
 import { addFreshNorms } from './fresh-norm.js';
 import { probeBlock } from './layout.js';
 import type { TrainRecipe, TrainStage } from './recipe.js';
@@ -25,6 +26,8 @@ import { AskedLogits } from './teacher.js';
 
 /** Images from which the statistics of fresh norms are taken. */
 const NORM_SAMPLES = 512;
+/** Samples over which the ranges of fake quantizers are taken. */
+const RANGE_SAMPLES = 500;
 const TEACHER_BATCH = 64;
 
 export interface TrainProgress {
@@ -59,6 +62,8 @@ export interface TrainOptions {
 
 export interface Trained {
   readonly graph: Graph;
+  /** With its weights and activations rounded, when the last stage trained so. */
+  readonly simulated: Graph | null;
   readonly history: readonly EpochRecord[];
   readonly notes: readonly string[];
 }
@@ -72,7 +77,7 @@ export async function train(original: Graph, options: TrainOptions): Promise<Tra
   const { recipe, data, input, preprocess, seed, signal } = options;
   const key = keyOf(original, options);
   const found = options.checkpoint ? await readCheckpoint(options.checkpoint, key) : null;
-  const graph = found ? cloneGraph(found.graph) : await prepareTraining(original, options);
+  let graph = found ? cloneGraph(found.graph) : await prepareTraining(original, options);
   const block = await probeBlock();
   const dims = inputDims(input, TEACHER_BATCH);
   const classes = await classesOf(graph, options);
@@ -84,6 +89,8 @@ export async function train(original: Graph, options: TrainOptions): Promise<Tra
   const teacherShapes = options.teacher ? await dimsReader(options.teacher, options) : shapesOf;
   for (const [index, stage] of recipe.stages.entries()) {
     if (found && index < found.stage) continue;
+    const resumed = found?.stage === index && found.epoch > 0 ? found : null;
+    if (!resumed) graph = await enterStage(graph, stage, options);
     const asked = asksOnce(stage, options.teacher)
       ? await AskedLogits.ask(
           options.teacher!,
@@ -99,21 +106,21 @@ export async function train(original: Graph, options: TrainOptions): Promise<Tra
       dimsOf: { student: shapesOf, teacher: teacherShapes },
       onStep: ({ epoch, step, steps, loss }) => progress.tell(index, epoch, (step + 1) / steps, loss),
       onEpoch: async (record, state) => {
-        const accuracy = options.judge ? await options.judge(folded(graph)) : null;
+        const accuracy = options.judge ? await options.judge(stage.quantize ? simulated(graph) : folded(graph)) : null;
         const whole = { ...record, stage: stage.name, accuracy };
         history.push(whole);
         options.onEpoch?.(whole);
         await keep(options, { key, graph, history, ...placeAfter(recipe, index, record.epoch), ...state }, notes);
       },
     };
-    const resumed = found?.stage === index && found.epoch > 0 ? found : null;
     const { divergedAt } = await new Stage(graph, stage, context, resumed).run(resumed?.epoch ?? 0);
     if (divergedAt !== null) {
       notes.push(`The loss of ${stage.name} was no number from step ${divergedAt + 1} on; the epoch before was kept.`);
       break;
     }
   }
-  return { graph: folded(graph), history, notes };
+  const isQuantized = recipe.stages.at(-1)!.quantize !== null;
+  return { graph: folded(graph), simulated: isQuantized ? simulated(graph) : null, history, notes };
 }
 
 /** Where to go on after an epoch. */
@@ -154,9 +161,21 @@ async function prepareTraining(original: Graph, { recipe, data, input, preproces
   return graph;
 }
 
-/** The network as it is used: norms folded into the convolutions before them. */
+/** The network that a stage begins with: with fake quantizers in place of norms, where it trains quantized. */
+async function enterStage(graph: Graph, { quantize }: TrainStage, options: TrainOptions): Promise<Graph> {
+  const plain = withoutFakeQuantizers(graph);
+  if (!quantize) return plain;
+  const bare = folded(plain);
+  const { data, input, preprocess, seed, signal } = options;
+  await addFakeQuantizers(bare, quantize, data, {
+    ...{ inputs: [input], preprocess, batchSize: 32, seed, limit: RANGE_SAMPLES, signal },
+  });
+  return bare;
+}
+
+/** The network as it is used: without fake quantizers, and norms folded into the convolutions before them. */
 export function folded(graph: Graph): Graph {
-  const copy = cloneGraph(graph);
+  const copy = withoutFakeQuantizers(graph);
   runPasses(copy, [foldBatchNorm, removeDead]);
   return copy;
 }

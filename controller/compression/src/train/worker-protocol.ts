@@ -12,8 +12,8 @@ export type SharedTensors = Readonly<Record<string, SharedTensor>>;
 export interface TeacherSetup {
   readonly model: Uint8Array;
   readonly input: string;
-  /** Its outputs, and the inputs of the training graph that they become. */
-  readonly feeds: Readonly<Record<string, string>>;
+  /** Which of its outputs becomes which input of the training graph. */
+  readonly feeds: readonly { readonly output: string; readonly input: string }[];
 }
 
 export interface WorkerSetup {

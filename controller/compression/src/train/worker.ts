@@ -29,7 +29,7 @@ async function start(): Promise<void> {
       const feeds = { ...slots[slot]! };
       if (teacher && taught) {
         const made = await taught.run({ [teacher.input]: feeds[setup.input]! });
-        for (const [output, input] of Object.entries(teacher.feeds)) feeds[input] = made[output]!;
+        for (const { output, input } of teacher.feeds) feeds[input] = made[output]!;
       }
       await session.run(feeds, outputs);
       answer({ done: true });

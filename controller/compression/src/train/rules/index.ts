@@ -1,6 +1,7 @@
 import * as activations from './activations.js';
 import { conv, convTranspose } from './conv.js';
 import * as elementwise from './elementwise.js';
+import { fakeQuantActivations, fakeQuantWeights } from './fake-quant.js';
 import { gemm, matMul } from './linear.js';
 import { batchNormalization, instanceNormalization, layerNormalization } from './norm.js';
 import { averagePool, globalAveragePool, maxPool, reduceMean } from './pool.js';
@@ -11,6 +12,7 @@ import * as shape from './shape.js';
 export const RULES: ReadonlyMap<string, Rule> = new Map(
   Object.entries({
     ...{ Conv: conv, ConvTranspose: convTranspose, Gemm: gemm, MatMul: matMul },
+    ...{ FakeQuantWeights: fakeQuantWeights, FakeQuantActivations: fakeQuantActivations },
     BatchNormalization: batchNormalization,
     ...{ InstanceNormalization: instanceNormalization, LayerNormalization: layerNormalization },
     ...{ Relu: activations.relu, LeakyRelu: activations.leakyRelu, PRelu: activations.pRelu, Clip: activations.clip },
