@@ -3,6 +3,7 @@ export * from './coded-error.js';
 export * from './compatibility.js';
 export * from './desired.js';
 export * from './facts.js';
+export * from './latency-table.js';
 export * from './manifest.js';
 export * from './messages.js';
 export * from './preprocess.js';

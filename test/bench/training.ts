@@ -1,15 +1,21 @@
 /**
- * `npm run bench:training -- --json`: what pruning without training reaches on real networks, a line an id:
- * {"id","value","unit","reference","n","seed"}. Needs ../shared/data; takes about 5 minutes.
+ * `npm run bench:training -- --json`: what pruning and training reach on real networks, a line an id:
+ * {"id","value","unit","reference","n","seed"}. Needs ../shared/data; takes about 15 minutes, with --long an hour.
  *
- *   node test/bench/training.ts [--json] [--only REGEX]
+ *   node test/bench/training.ts [--json] [--only REGEX] [--long]
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Row, rows } from './training-rows.ts';
+import { loop } from './training/loop.ts';
+import { prediction } from './training/prediction.ts';
+import type { Row } from './training/row.ts';
+import { trained } from './training/trained.ts';
+import { untrained } from './training/untrained.ts';
 
-const { values } = parseArgs({ options: { json: { type: 'boolean' }, only: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { json: { type: 'boolean' }, only: { type: 'string' }, long: { type: 'boolean' } },
+});
 const data = path.join(import.meta.dirname, '..', '..', '..', 'shared', 'data');
 if (!existsSync(data)) {
   process.stderr.write(`Skipped: the models and data are not at ${data}.\n`);
@@ -20,7 +26,8 @@ const describe = ({ id, value, unit, reference, n, note }: Row): string =>
   `${id}: ${value} ${unit} (reference: ${reference}; n ${n})${note ? `; ${note}` : ''}\n`;
 
 const wanted = new RegExp(values.only ?? '');
-for (const bench of rows.filter(({ id }) => wanted.test(id))) {
+const all = [...untrained, prediction, ...trained, ...loop].filter(({ long }) => values.long || !long);
+for (const bench of all.filter(({ id }) => wanted.test(id))) {
   process.stderr.write(`${bench.id} ...\n`);
   for (const row of await bench.measure(data)) {
     process.stdout.write(values.json ? `${JSON.stringify(row)}\n` : describe(row));

@@ -128,11 +128,12 @@ export const NothingPrunable = defineError<{ why: string }>(
   () => 'See "espalier groups MODEL"; --tied adds groups that residual connections tie together.',
 );
 
-export const PruneBudgetMissed = defineError<{ wanted: number; nearest: number }>(
+export const PruneBudgetMissed = defineError<{ wanted: number; nearest: number; unit: 'macs' | 'us' }>(
   'ESP_PRUNE_BUDGET_MISSED',
   422,
-  ({ wanted, nearest }) =>
-    `No widths bring the network to ${percent(wanted)} of its multiply-accumulates; ${percent(nearest)} is the nearest.`,
+  ({ wanted, nearest, unit }) =>
+    `No widths bring the network to ${percent(wanted)} of its ${unit === 'us' ? 'latency' : 'multiply-accumulates'}; ` +
+    `${percent(nearest)} is the nearest.`,
   () => 'Ask for less, add --tied, or take a smaller network of the family.',
 );
 
@@ -190,4 +191,11 @@ export const RecipeInvalid = defineError<{ file: string; why: string; known: str
   422,
   ({ file, why }) => `${file} is no training recipe: ${why}.`,
   ({ known }) => `Take one of ours (${known}), or copy and edit it; docs/training.md has every field.`,
+);
+
+export const LatencyTableUnfit = defineError<{ file: string; why: string }>(
+  'ESP_LATENCY_TABLE_UNFIT',
+  422,
+  ({ file, why }) => `The latency table ${file} cannot be used: ${why}.`,
+  () => 'Measure one for this model and profile with "espalier profile-ops".',
 );

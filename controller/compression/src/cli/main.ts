@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { evaluateCommand } from './evaluate.js';
 import { groupsCommand } from './groups.js';
 import { inspectCommand } from './inspect.js';
+import { profileOpsCommand } from './profile-ops.js';
 import { profilesCommand } from './profiles.js';
 import { pruneCommand } from './prune.js';
 import { quantizeCommand } from './quantize.js';
@@ -21,6 +22,7 @@ const program = new Command('espalier')
   .addCommand(groupsCommand(terminal))
   .addCommand(inspectCommand(terminal))
   .addCommand(profilesCommand(terminal))
+  .addCommand(profileOpsCommand(terminal, stop.signal))
   .addHelpText(
     'after',
     '\nA data SPEC is cifar10:FILE, idx:IMAGES,LABELS, csv:FILE, kws:FILE, npy:DIR or random:N;\nsee docs/compression.md.',

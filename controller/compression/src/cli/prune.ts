@@ -1,17 +1,22 @@
 import { stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { openDataset } from '../data/dataset.js';
 import type { BatchOptions } from '../data/feeds.js';
 import { findPreprocess, writePreprocess } from '../data/preprocess.js';
 import { readChecked } from '../inspect.js';
+import { readTable } from '../latency/read-table.js';
 import { writeModel } from '../onnx/codec.js';
-import type { Importance } from '../prune/prunable.js';
+import type { Graph } from '../onnx/graph.js';
+import { IMPORTANCES, type Importance } from '../prune/prunable.js';
 import { type Pruned, type PruneTarget, prune } from '../prune/prune.js';
 import { type Comparison, compare } from '../recipe/accuracy.js';
 import { prepare } from '../recipe/prepare.js';
 import { limitsOf, probeModel } from '../runtime/probe.js';
 import { Session } from '../runtime/session.js';
+import { loadRecipe } from '../train/load-recipe.js';
+import { folded, train, trainable } from '../train/train.js';
 import { chooseProfile, profilesOption } from './quantize.js';
 import { alignColumns, progressPrinter, type Terminal } from './terminal.js';
 
@@ -19,9 +24,14 @@ interface Flags {
   readonly output: string;
   readonly ratio?: number;
   readonly macs?: number;
+  readonly latency?: number;
+  readonly table?: string;
   readonly importance: Importance;
   readonly profile?: string;
   readonly calibrate: string;
+  readonly data?: string;
+  readonly train: boolean;
+  readonly recipe: string;
   readonly evaluate?: string;
   readonly preprocess?: string;
   readonly tied?: boolean;
@@ -46,7 +56,7 @@ function count(text: string): number {
 
 export const pruneCommand = (terminal: Terminal, signal: AbortSignal): Command =>
   new Command('prune')
-    .description('Remove channels from a float model, and fit the rest to what it computed before. No training.')
+    .description('Remove channels from a float model, fit the rest to what it computed before, and train it.')
     .argument('<model>', 'ONNX file')
     .requiredOption('-o, --output <file>', 'the pruned float model')
     .addOption(new Option('--ratio <share>', 'share of the channels of every group to remove').argParser(share))
@@ -56,12 +66,19 @@ export const pruneCommand = (terminal: Terminal, signal: AbortSignal): Command =
         .conflicts('ratio'),
     )
     .addOption(
-      new Option('--importance <measure>', 'what decides which channels go first')
-        .choices(['obs', 'l1', 'l2', 'random'])
-        .default('obs'),
+      new Option('--latency <share>', 'share of the latency to keep, by a table of `espalier profile-ops`')
+        .argParser(share)
+        .conflicts(['ratio', 'macs']),
+    )
+    .option('--table <file>', 'latency table of this model')
+    .addOption(
+      new Option('--importance <measure>', 'what decides which channels go first').choices(IMPORTANCES).default('obs'),
     )
     .option('--profile <id>', 'hardware profile whose channel alignment is kept; by default the one of this machine')
     .option('--calibrate <spec>', 'unlabelled samples to order and refit by', 'random:64')
+    .option('--data <spec>', 'labelled samples: to train on afterwards, and for taylor')
+    .option('--no-train', 'stop before the training')
+    .option('--recipe <name or file>', 'how to train; the teacher is the whole model', 'distill')
     .option('--evaluate <spec>', 'data to compare the two models on; take other samples than for calibration')
     .option('--preprocess <file>', 'preprocessing record; by default MODEL.preprocess.json or the model’s metadata')
     .option('--tied', 'prune groups too that residual connections tie together')
@@ -72,7 +89,10 @@ export const pruneCommand = (terminal: Terminal, signal: AbortSignal): Command =
     .option('--json', 'print the result as one JSON line')
     .action((model: string, flags: Flags) => run(model, flags, terminal, signal));
 
-const targetOf = ({ ratio, macs }: Flags): PruneTarget => (macs === undefined ? { ratio: ratio ?? 0.3 } : { macs });
+async function targetOf({ ratio, macs, latency, table }: Flags): Promise<PruneTarget> {
+  if (latency !== undefined) return { latency, table: await readTable(table) };
+  return macs === undefined ? { ratio: ratio ?? 0.3 } : { macs };
+}
 
 async function run(model: string, flags: Flags, terminal: Terminal, signal: AbortSignal): Promise<void> {
   const { alignment } = await chooseProfile(flags.profile, flags.profiles);
@@ -82,24 +102,47 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
   await probeModel(model, limitsOf(original));
   const session = await Session.open(model, model);
   try {
-    const data = await openDataset(flags.calibrate);
+    // Taylor needs labels to have a loss.
+    const data = await openDataset(flags.importance === 'taylor' && flags.data ? flags.data : flags.calibrate);
     const { seed, samples } = flags;
     const feeding = { inputs: session.inputs, preprocess: record, batchSize: 10, seed, limit: samples, signal };
     const print = progressPrinter(terminal);
-    const { graph } = await prepare(original, data, feeding);
+    const isTrained = flags.train && flags.data !== undefined;
+    // What is only cut keeps its norms: their statistics are what the training repairs first.
+    const graph = flags.refit ? (await prepare(original, data, feeding)).graph : trainable(original);
     const pruned = await prune(graph, {
-      ...{ importance: flags.importance, target: targetOf(flags), alignment, tied: flags.tied === true },
+      ...{ importance: flags.importance, target: await targetOf(flags), alignment, tied: flags.tied === true },
       ...{ refit: flags.refit, data, feeding, seed },
-      onProgress: (fraction, message) => print({ step: 'prune', stepIndex: 0, steps: 1, fraction, message }),
+      onProgress: (fraction, message) =>
+        print({ step: 'prune', stepIndex: 0, steps: isTrained ? 2 : 1, fraction, message }),
     });
-    const files = await Promise.all((await writeModel(pruned.graph, flags.output)).map((file) => stat(file)));
+    const result = isTrained ? await trainPruned(pruned, original, flags, feeding, print) : pruned;
+    const finished = { ...result, graph: folded(result.graph) };
+    const files = await Promise.all((await writeModel(finished.graph, flags.output)).map((file) => stat(file)));
     const sizeBytes = files.reduce((sum, { size }) => sum + size, 0);
     const comparison = flags.evaluate ? await judge(session, flags.output, flags.evaluate, feeding) : null;
-    const result = summarize(model, pruned, flags, sizeBytes, comparison);
-    terminal.out(flags.json ? `${JSON.stringify(result)}\n` : describe(pruned, comparison));
+    const summary = { ...summarize(model, finished, flags, sizeBytes, comparison), trained: isTrained };
+    terminal.out(flags.json ? `${JSON.stringify(summary)}\n` : describe(finished, comparison));
   } finally {
     await session.dispose();
   }
+}
+
+/** Trains what is left, with the whole model as the teacher. */
+async function trainPruned(
+  pruned: Pruned,
+  teacher: Graph,
+  flags: Flags,
+  feeding: BatchOptions,
+  print: ReturnType<typeof progressPrinter>,
+): Promise<Pruned> {
+  const { graph } = await train(pruned.graph, {
+    ...{ data: await openDataset(flags.data!), input: feeding.inputs[0]!, preprocess: feeding.preprocess, teacher },
+    ...{ recipe: await loadRecipe(flags.recipe), seed: flags.seed, workers: Math.min(2, availableParallelism()) },
+    signal: feeding.signal,
+    onProgress: ({ share }) => print({ step: 'train', stepIndex: 1, steps: 2, fraction: share }),
+  });
+  return { ...pruned, graph };
 }
 
 async function judge(float: Session, file: string, spec: string, feeding: BatchOptions): Promise<Comparison> {
@@ -113,10 +156,10 @@ async function judge(float: Session, file: string, spec: string, feeding: BatchO
 }
 
 function summarize(model: string, pruned: Pruned, flags: Flags, sizeBytes: number, comparison: Comparison | null) {
-  const { widths, macsBefore, macsAfter, refitted, frozen } = pruned;
+  const { widths, macsBefore, macsAfter, predictedUs, refitted, frozen } = pruned;
   return {
     ...{ model: path.basename(model).replace(/\.onnx$/i, ''), importance: flags.importance, refit: flags.refit },
-    ...{ macsBefore, macsAfter, macsShare: macsAfter / macsBefore, sizeBytes, refitted: refitted.length },
+    ...{ macsBefore, macsAfter, macsShare: macsAfter / macsBefore, predictedUs, sizeBytes, refitted: refitted.length },
     ...(comparison && {
       ...{ n: comparison.n, top1Float: comparison.top1Float, top1: comparison.top1 },
       ...{ fixed: comparison.fixed, broken: comparison.broken },
@@ -125,13 +168,19 @@ function summarize(model: string, pruned: Pruned, flags: Flags, sizeBytes: numbe
   };
 }
 
-function describe({ widths, macsBefore, macsAfter, refitted }: Pruned, comparison: Comparison | null): string {
+function describe(
+  { widths, macsBefore, macsAfter, predictedUs, refitted }: Pruned,
+  comparison: Comparison | null,
+): string {
   const rows = widths.map(({ group, before, after }) => [group, String(before), String(after)]);
   const millions = (macs: number): string => (macs / 1e6).toFixed(1);
   const percent = ((100 * macsAfter) / macsBefore).toFixed(1);
   const lines = [
     `Multiply-accumulates: ${millions(macsBefore)} M before, ${millions(macsAfter)} M after (${percent}%)`,
     `Refitted: ${refitted.length} layers`,
+    ...(predictedUs
+      ? [`Latency by the table: ${predictedUs.before.toFixed(0)} us before, ${predictedUs.after.toFixed(0)} us after`]
+      : []),
   ];
   if (comparison && comparison.top1 !== null) {
     const { n, top1Float, top1, fixed, broken } = comparison;

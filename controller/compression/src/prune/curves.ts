@@ -1,8 +1,8 @@
-/** What each width of a group would cost: in error by its order of removal, in multiply-accumulates by its places. */
+/** What each width of a group would cost: in error by its order of removal, in cost by its places. */
 import type { Graph } from '../onnx/graph.js';
 import type { Group } from './groups.js';
 import type { Removal } from './importance.js';
-import { isDepthwise, macsOf } from './macs.js';
+import { type CostModel, isDepthwise } from './macs.js';
 import type { Trace } from './trace.js';
 import { candidateWidths, type WidthCurve } from './widths.js';
 
@@ -43,10 +43,11 @@ export function curveOf(
   removal: Removal,
   step: number,
   shapes: ReadonlyMap<string, readonly number[]>,
+  cost: CostModel,
 ): WidthCurve {
   const size = group.channels.length;
   const widths = candidateWidths(size, step);
-  const all = nodesOf(trace, group).reduce((sum, [node, share]) => sum + share * macsOf(graph, node, shapes), 0);
+  const all = nodesOf(trace, group).reduce((sum, [node, share]) => sum + share * cost.ofNode(graph, node, shapes), 0);
   return {
     id: group.id,
     widths,

@@ -7,7 +7,7 @@ import { Session } from '../runtime/session.js';
 import { curveOf } from './curves.js';
 import { cutChannels, silenceChannels } from './cut.js';
 import type { Group } from './groups.js';
-import { totalMacs } from './macs.js';
+import { type CostModel, totalMacs } from './macs.js';
 import type { Prunable } from './prunable.js';
 import { runShapes } from './shapes.js';
 import { type Trace, traceChannels } from './trace.js';
@@ -28,6 +28,7 @@ export interface Cut {
   readonly removed: ReadonlySet<number>;
   readonly changed: readonly Group[];
   readonly macs: number;
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
 }
 
 export async function cutTo(subject: Prunable, widths: ReadonlyMap<string, number>): Promise<Cut> {
@@ -41,7 +42,8 @@ export async function cutTo(subject: Prunable, widths: ReadonlyMap<string, numbe
   }
   const { graph, trace } = retraced(subject);
   cutChannels(graph, trace, removed);
-  return { graph, widths, removed, changed, macs: totalMacs(graph, await runShapes(graph, subject.feeds)) };
+  const shapes = await runShapes(graph, subject.feeds);
+  return { graph, widths, removed, changed, shapes, macs: totalMacs(graph, shapes) };
 }
 
 /** A copy of the network with a trace of its own: the nodes of a trace belong to one graph. */
@@ -50,7 +52,10 @@ function retraced({ graph, shapes }: Prunable): { graph: Graph; trace: Trace } {
   return { graph: copy, trace: traceChannels(copy, shapes) };
 }
 
-export async function cutToBudget(subject: Prunable, budget: number, whole: number): Promise<Cut> {
+/** The widths with the least error whose cost is within a share of the whole network's. */
+export async function cutToBudget(subject: Prunable, share: number, cost: CostModel): Promise<Cut> {
+  const whole = cost.of(subject.graph, subject.shapes);
+  const budget = share * whole;
   const curves = subject.groups.map((group) =>
     curveOf(
       subject.graph,
@@ -59,8 +64,10 @@ export async function cutToBudget(subject: Prunable, budget: number, whole: numb
       subject.removals.get(group.id)!,
       subject.steps.get(group.id)!,
       subject.shapes,
+      cost,
     ),
   );
+  const costOf = (cut: Cut): number => cost.of(cut.graph, cut.shapes);
   const curved = curves.reduce((sum, { costs }) => sum + costs.at(-1)!, 0);
   let allowed = curved - (whole - budget);
   let nearest: Cut | null = null;
@@ -68,15 +75,12 @@ export async function cutToBudget(subject: Prunable, budget: number, whole: numb
     const widths = chooseWidths(curves, Math.max(0, allowed));
     if (!widths) break;
     const cut = await cutTo(subject, widths);
-    if (cut.macs <= budget * BUDGET_SLACK) return cut;
-    if (!nearest || cut.macs < nearest.macs) nearest = cut;
-    allowed -= cut.macs - budget;
+    if (costOf(cut) <= budget * BUDGET_SLACK) return cut;
+    if (!nearest || costOf(cut) < costOf(nearest)) nearest = cut;
+    allowed -= costOf(cut) - budget;
   }
-  throw PruneBudgetMissed({
-    wanted: budget / whole,
-    nearest:
-      (nearest ?? (await cutTo(subject, new Map(curves.map(({ id, widths }) => [id, widths[0]!]))))).macs / whole,
-  });
+  nearest ??= await cutTo(subject, new Map(curves.map(({ id, widths }) => [id, widths[0]!])));
+  throw PruneBudgetMissed({ wanted: share, nearest: costOf(nearest) / whole, unit: cost.unit });
 }
 
 /** Removing channels must be the same as letting nobody read them. A wrong index anywhere shows here. */

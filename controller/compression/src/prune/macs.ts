@@ -24,3 +24,14 @@ export const totalMacs = (graph: Graph, shapes: Shapes): number =>
 /** True for a convolution that carries its channels through. */
 export const isDepthwise = (graph: Graph, node: Node): boolean =>
   node.opType === 'Conv' && intOf(node, 'group', 1) > 1 && graph.constantOf(node, 1)?.dims[1] === 1;
+
+/** What widths are chosen by: multiply-accumulates, or a measured latency. */
+export interface CostModel {
+  readonly unit: 'macs' | 'us';
+  /** The part of a node's cost that changes with its width. */
+  ofNode(graph: Graph, node: Node, shapes: Shapes): number;
+  /** Cost of a whole network. */
+  of(graph: Graph, shapes: Shapes): number;
+}
+
+export const macsCost: CostModel = { unit: 'macs', ofNode: macsOf, of: totalMacs };

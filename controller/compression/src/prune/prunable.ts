@@ -10,9 +10,11 @@ import { type Removal, removalByScore, weightImportance } from './importance.js'
 import { obsRemoval } from './obs.js';
 import { readersOf } from './readers.js';
 import { runShapes } from './shapes.js';
+import { taylorImportance } from './taylor.js';
 import { type Trace, traceChannels } from './trace.js';
 
-export type Importance = 'obs' | 'l1' | 'l2' | 'random';
+export const IMPORTANCES = ['obs', 'l1', 'l2', 'taylor', 'bn', 'random'] as const;
+export type Importance = (typeof IMPORTANCES)[number];
 
 export interface OrderOptions {
   readonly importance: Importance;
@@ -74,6 +76,10 @@ async function orderChannels(
   groups: readonly Group[],
   { importance, data, feeding, seed }: OrderOptions,
 ): Promise<Map<string, Removal>> {
+  if (importance === 'taylor') {
+    const scores = await taylorImportance(graph, trace, groups, data, feeding);
+    return new Map(groups.map(({ id }) => [id, removalByScore(scores.get(id)!)]));
+  }
   const readers =
     importance === 'obs' ? await readersOf(graph, trace, groups, data, feeding) : new Map<string, never>();
   return new Map(

@@ -1,15 +1,20 @@
 /** Structured pruning of a prepared float network: trace, order, widths, cut, check, refit. */
+import type { LatencyTable } from '@espalier/proto';
+import { LatencyCosts } from '../latency/table.js';
 import type { Graph } from '../onnx/graph.js';
 import { verify } from '../onnx/verify.js';
-import { checkCut, cutTo, cutToBudget, uniformWidths } from './fit.js';
+import { type Cut, checkCut, cutTo, cutToBudget, uniformWidths } from './fit.js';
 import type { Groups } from './groups.js';
-import { totalMacs } from './macs.js';
+import { type CostModel, macsCost, totalMacs } from './macs.js';
 import { type OrderOptions, orderPruning, type Prunable } from './prunable.js';
 import { refit } from './refit.js';
 import type { Trace } from './trace.js';
 
-/** Either a share of every group's channels to remove, or a share of the multiply-accumulates to keep. */
-export type PruneTarget = { readonly ratio: number } | { readonly macs: number };
+/** A share of every group's channels to remove, or a share of the cost to keep: multiply-accumulates, or a table's latency. */
+export type PruneTarget =
+  | { readonly ratio: number }
+  | { readonly macs: number }
+  | { readonly latency: number; readonly table: LatencyTable };
 
 export interface CutOptions {
   readonly target: PruneTarget;
@@ -31,6 +36,8 @@ export interface Pruned {
   readonly frozen: Groups['frozen'];
   readonly macsBefore: number;
   readonly macsAfter: number;
+  /** Of the whole network and of this one, by the table; null without one. */
+  readonly predictedUs: { readonly before: number; readonly after: number } | null;
   readonly refitted: readonly string[];
 }
 
@@ -45,10 +52,8 @@ export async function pruneTo(
   const { graph, trace, shapes, groups, frozen, data, feeding } = subject;
   onProgress?.(0, 'choosing widths');
   const macsBefore = totalMacs(graph, shapes);
-  const fitted =
-    'ratio' in target
-      ? await cutTo(subject, uniformWidths(subject, 1 - target.ratio))
-      : await cutToBudget(subject, target.macs * macsBefore, macsBefore);
+  const latency = 'table' in target ? new LatencyCosts(target.table, graph, shapes) : null;
+  const fitted = await cutFor(subject, target, latency ?? macsCost);
   await checkCut(subject, fitted);
   const readers = new Set(fitted.changed.flatMap(({ consumers }) => consumers.map(({ name }) => name)));
   const kept = keptChannels(trace, fitted.removed);
@@ -62,7 +67,16 @@ export async function pruneTo(
   const widths = groups.map(({ id, channels }) => ({
     ...{ group: id, before: channels.length, after: fitted.widths.get(id) ?? channels.length },
   }));
-  return { graph: fitted.graph, widths, frozen, macsBefore, macsAfter: fitted.macs, refitted };
+  const predictedUs = latency && {
+    before: latency.of(graph, shapes),
+    after: latency.of(fitted.graph, fitted.shapes),
+  };
+  return { graph: fitted.graph, widths, frozen, macsBefore, macsAfter: fitted.macs, predictedUs, refitted };
+}
+
+function cutFor(subject: Prunable, target: PruneTarget, cost: CostModel): Promise<Cut> {
+  if ('ratio' in target) return cutTo(subject, uniformWidths(subject, 1 - target.ratio));
+  return cutToBudget(subject, 'macs' in target ? target.macs : target.latency, cost);
 }
 
 /** Both steps. @throws ESP_NOTHING_PRUNABLE, ESP_PRUNE_BUDGET_MISSED, ESP_REWRITE_NOT_EXACT */

@@ -139,7 +139,9 @@ async function proveStep(
   const optimizedFile = path.join(outDir, '.optimized.onnx');
   const float = await Session.open(options.modelPath, modelName, profile.session);
   const variant = candidate?.int8 ? await Session.open(bytes, `${modelName} int8`, profile.session) : float;
-  const saved = await Session.open(bytes, modelName, profile.session, optimizedFile);
+  const saved = await Session.open(bytes, modelName, profile.session, {
+    optimizedModelFilePath: optimizedFile,
+  });
   try {
     const prepared = candidate?.int8 ? { graph: candidate.prepared, plan: candidate.int8.plan } : null;
     const figures = describeNodes(await readModel(optimizedFile), prepared);

@@ -45,6 +45,12 @@ function specOf(meta: ort.InferenceSession.ValueMetadata): TensorSpec {
   return { name: meta.name, type: meta.type, shape };
 }
 
+/** Files that a session writes: the graph as the runtime optimized it, and the times of its operators. */
+export interface SessionFiles {
+  readonly optimizedModelFilePath?: string;
+  readonly profileFilePrefix?: string;
+}
+
 /** A model loaded into ONNX Runtime. `run` blocks the calling thread; dispose it when done. */
 export class Session {
   private constructor(
@@ -57,10 +63,11 @@ export class Session {
     model: Uint8Array | string,
     name: string,
     options: SessionOptions = defaultOptions,
-    optimizedModelFilePath?: string,
+    more: SessionFiles = {},
   ): Promise<Session> {
     try {
-      const native = { ...nativeOptions(options), ...(optimizedModelFilePath ? { optimizedModelFilePath } : {}) };
+      const profiling = more.profileFilePrefix ? { enableProfiling: true } : {};
+      const native = { ...nativeOptions(options), ...more, ...profiling };
       const source =
         typeof model === 'string'
           ? ort.InferenceSession.create(model, native)
@@ -112,6 +119,11 @@ export class Session {
       };
     }
     return found;
+  }
+
+  /** Writes the file of a session that was opened with a `profileFilePrefix`. */
+  endProfiling(): void {
+    this.native.endProfiling();
   }
 
   dispose(): Promise<void> {

@@ -150,10 +150,16 @@ function keyOf(graph: Graph, { recipe, data, seed, teacher, workers }: TrainOpti
   return hash.update(JSON.stringify({ recipe, data: data.spec, n: data.n, seed, workers })).digest('hex');
 }
 
-/** The network as it is trained: constants as initializers, and fresh norms where the recipe wants them. */
-async function prepareTraining(original: Graph, { recipe, data, input, preprocess, seed, signal }: TrainOptions) {
+/** A copy in the form that is trained: constants as initializers, nothing that only passes on, norms where they are. */
+export function trainable(original: Graph): Graph {
   const graph = cloneGraph(original);
   runPasses(graph, [constantsToInitializers, dropIdentity, raiseOpset]);
+  return graph;
+}
+
+/** The network as its first stage begins: with fresh norms where the recipe wants them. */
+async function prepareTraining(original: Graph, { recipe, data, input, preprocess, seed, signal }: TrainOptions) {
+  const graph = trainable(original);
   if (recipe.freshNorm) {
     const feeding: BatchOptions = { inputs: [input], preprocess, batchSize: 32, seed, limit: NORM_SAMPLES, signal };
     await addFreshNorms(graph, data, feeding);

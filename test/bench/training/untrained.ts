@@ -1,8 +1,8 @@
-/** The rows of the training benchmark that pruning alone can fill. */
+/** Pruning without training: cut, refitted, and the build that comes of it. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { buildVariant, loadProfiles, matchProfile, readLocalFacts, readPreprocess } from '@espalier/compression';
+import { buildVariant, readPreprocess } from '@espalier/compression';
 import { openDataset } from '@espalier/compression/data/dataset';
 import { firstFeeds } from '@espalier/compression/data/feeds';
 import { readChecked } from '@espalier/compression/inspect';
@@ -13,26 +13,10 @@ import { compare } from '@espalier/compression/recipe/accuracy';
 import { measurePair } from '@espalier/compression/recipe/latency';
 import { prepare } from '@espalier/compression/recipe/prepare';
 import { Session } from '@espalier/compression/runtime/session';
-import { specs } from './models-list.ts';
-
-export interface Row {
-  readonly id: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly reference: string;
-  readonly n: number;
-  readonly seed: number;
-  readonly note?: string;
-}
-
-interface Bench {
-  readonly id: string;
-  measure(data: string): Promise<Row[]>;
-}
-
-const SEED = 1;
-const profile = matchProfile(await readLocalFacts(), await loadProfiles())!.profile;
-const rounded = (value: number): number => Number(value.toFixed(2));
+import { nets } from '../../../controller/compression/test/prune/nets.ts';
+import { pruneDeadHalf } from '../../../controller/compression/test/prune/oracle.ts';
+import { specs } from '../models-list.ts';
+import { type Bench, profile, rounded, SEED } from './row.ts';
 
 interface Pruning {
   readonly macsShare: number;
@@ -150,4 +134,16 @@ const prunedInt8: Bench = {
   },
 };
 
-export const rows: readonly Bench[] = [refit96, refit224, prunedInt8];
+const lossless: Bench = {
+  id: 'lossless',
+  async measure() {
+    const found = await Promise.all(nets.map(pruneDeadHalf));
+    const held = found.filter(
+      ({ missed, difference, isNarrower }) => missed.length === 0 && difference < 1e-5 && isNarrower,
+    );
+    const value = held.length === nets.length ? held.length : 0;
+    return [{ id: this.id, value, unit: 'nets', reference: `${nets.length} nets`, n: nets.length, seed: SEED }];
+  },
+};
+
+export const untrained: readonly Bench[] = [lossless, refit96, refit224, prunedInt8];

@@ -1,0 +1,59 @@
+/** Latency tables: made from measured widths, and read to say what a network of other widths costs. */
+import type { LatencyTable, LatencyTableRow } from '@espalier/proto';
+import type { Graph } from '../onnx/graph.js';
+import type { Node } from '../onnx/node.js';
+import type { CostModel } from '../prune/macs.js';
+import { fitLine } from './line.js';
+import { workOf } from './work.js';
+
+type Shapes = ReadonlyMap<string, readonly number[]>;
+
+/** One measured network: the time of each of its operators. */
+export interface Measured {
+  readonly graph: Graph;
+  readonly shapes: Shapes;
+  readonly times: ReadonlyMap<string, number>;
+}
+
+/** The rows of the operators that were seen at every width. */
+export function rowsOf(networks: readonly Measured[]): LatencyTableRow[] {
+  return networks[0]!.graph.nodes.flatMap(({ name, opType }): LatencyTableRow[] => {
+    const points = networks.flatMap(({ graph, shapes, times }) => {
+      const node = graph.nodes.find((one) => one.name === name);
+      const us = times.get(name);
+      return node && us !== undefined ? [{ work: workOf(graph, node, shapes), us }] : [];
+    });
+    if (points.length < networks.length) return [];
+    return [{ node: name, op: opType, points, ...fitLine(points), origin: 'measured' }];
+  });
+}
+
+/** Reads a table for the graphs of its model. */
+export class LatencyCosts implements CostModel {
+  readonly unit = 'us';
+  private readonly slopes: ReadonlyMap<string, number>;
+  private readonly fixedUs: number;
+
+  constructor(
+    readonly table: LatencyTable,
+    whole: Graph,
+    shapes: Shapes,
+  ) {
+    this.slopes = new Map(table.rows.map(({ node, usPerWork }) => [node, usPerWork]));
+    this.fixedUs = table.anchorUs - this.moving(whole, shapes);
+  }
+
+  /** What a node contributes that changes with its width. */
+  ofNode(graph: Graph, node: Node, shapes: Shapes): number {
+    return (this.slopes.get(node.name) ?? 0) * workOf(graph, node, shapes);
+  }
+
+  /** Predicted latency in microseconds: the whole model's, and what the widths change about it. */
+  of(graph: Graph, shapes: Shapes): number {
+    return this.fixedUs + this.moving(graph, shapes);
+  }
+
+  private moving(graph: Graph, shapes: Shapes): number {
+    return graph.nodes.reduce((sum, node) => sum + this.ofNode(graph, node, shapes), 0);
+  }
+}

@@ -1,0 +1,100 @@
+/** A model of the data pack, opened for training: float, with its data. */
+import path from 'node:path';
+import { readPreprocess } from '@espalier/compression';
+import { openDataset } from '@espalier/compression/data/dataset';
+import { readChecked } from '@espalier/compression/inspect';
+import { encodeModel } from '@espalier/compression/onnx/codec';
+import type { Graph } from '@espalier/compression/onnx/graph';
+import { orderPruning } from '@espalier/compression/prune/prunable';
+import { pruneTo } from '@espalier/compression/prune/prune';
+import { compare } from '@espalier/compression/recipe/accuracy';
+import { prepare } from '@espalier/compression/recipe/prepare';
+import { Session } from '@espalier/compression/runtime/session';
+import { TrainRecipe } from '@espalier/compression/train/recipe';
+import { type Trained, train } from '@espalier/compression/train/train';
+import type { Preprocess } from '@espalier/proto';
+import { SEED, teller } from './row.ts';
+
+const WORKERS = 2;
+/** Single channels: what the reference does, whatever the hardware likes. */
+const UNALIGNED = { inputChannels: 1, outputChannels: 1, depthwiseChannels: 1 };
+
+export const cifarSpec = (data: string, samples: number): string => {
+  const [first, more] = ['train_10k', 'train_20k_more'].map((name) => `${data}/cifar10/${name}.bin.gz`);
+  return `cifar10:${samples > 10_000 ? `${first},${more}` : first}?to=${samples}`;
+};
+
+interface Opened {
+  readonly data: string;
+  readonly graph: Graph;
+  readonly prepared: Graph;
+  readonly session: Session;
+  readonly preprocess: Preprocess;
+}
+
+export class Subject {
+  private readonly opened: Opened;
+
+  private constructor(opened: Opened) {
+    this.opened = opened;
+  }
+
+  static async open(data: string, model: string): Promise<Subject> {
+    const file = path.join(data, 'models', `${model}.onnx`);
+    const graph = await readChecked(file);
+    const session = await Session.open(file, model);
+    const preprocess = await readPreprocess(path.join(data, 'preprocess', `${model}.json`));
+    const feeding = { inputs: session.inputs, preprocess, batchSize: 10, seed: SEED };
+    const { graph: prepared } = await prepare(graph, await openDataset(cifarSpec(data, 300)), feeding);
+    return new Subject({ data, graph, prepared, session, preprocess });
+  }
+
+  get graph(): Graph {
+    return this.opened.graph;
+  }
+  get prepared(): Graph {
+    return this.opened.prepared;
+  }
+
+  get feeding() {
+    const { session, preprocess } = this.opened;
+    return { inputs: session.inputs, preprocess, batchSize: 10, seed: SEED };
+  }
+
+  /** Half of every inner group, in the order of a measure; the norms stay when nothing is refitted. */
+  async halved(importance: 'l1' | 'obs'): Promise<Graph> {
+    const refit = importance === 'obs';
+    const subject = await orderPruning(refit ? this.prepared : this.graph, {
+      ...{ importance, alignment: UNALIGNED, tied: false, seed: SEED },
+      ...{ data: await openDataset(cifarSpec(this.opened.data, 300)), feeding: this.feeding },
+    });
+    return (await pruneTo(subject, { target: { ratio: 0.5 }, refit })).graph;
+  }
+
+  async train(graph: Graph, recipe: object, samples: number, teacher: Graph | null = null): Promise<Trained> {
+    return train(graph, {
+      ...{ data: await openDataset(cifarSpec(this.opened.data, samples)), input: this.opened.session.inputs[0]! },
+      ...{
+        preprocess: this.opened.preprocess,
+        recipe: TrainRecipe.parse(recipe),
+        teacher,
+        seed: SEED,
+        workers: WORKERS,
+      },
+      onProgress: teller(),
+    });
+  }
+
+  /** Top-1 on the evaluation part, in percent. */
+  async top1(graph: Graph): Promise<{ top1: number; n: number }> {
+    const session = await Session.open(encodeModel(graph), 'the trained network');
+    const data = await openDataset(`cifar10:${this.opened.data}/cifar10/test_5k.bin.gz`);
+    const { top1, n } = await compare(session, session, data, { ...this.feeding, batchSize: 50 });
+    await session.dispose();
+    return { top1: top1!, n };
+  }
+
+  close(): Promise<void> {
+    return this.opened.session.dispose();
+  }
+}
