@@ -2,7 +2,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'yaml';
 import { ProfileInvalid, ProfileUnknown } from '../errors.js';
-import { HardwareProfile } from './profile.js';
+import { contradiction } from './contradiction.js';
+import { HardwareProfile, PROFILE_DEFAULTS } from './profile.js';
 
 /** The profiles that come with Espalier. */
 const OWN = path.join(import.meta.dirname, '..', '..', 'profiles');
@@ -50,9 +51,13 @@ function resolve(id: string, sources: ReadonlyMap<string, Source>, below: readon
       throw ProfileInvalid({ file: source.file, why: `it extends ${parent}, which is unknown` });
     base = resolve(parent, sources, [...below, id]);
   }
-  const merged = { latencyTable: [], evidence: {}, ...merge(base, source.text), extends: parent };
+  const merged = { ...PROFILE_DEFAULTS, ...merge(base, source.text), extends: parent };
   const parsed = HardwareProfile.safeParse(merged);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    const why = contradiction(parsed.data);
+    if (why) throw ProfileInvalid({ file: source.file, why });
+    return parsed.data;
+  }
   const issue = parsed.error.issues[0]!;
   throw ProfileInvalid({ file: source.file, why: `${issue.path.join('.')}: ${issue.message}` });
 }
