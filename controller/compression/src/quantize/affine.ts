@@ -4,23 +4,32 @@ export interface Range {
   readonly max: number;
 }
 
-/** x = (q - zero) * scale, q in [0, 255]. `scale` is exactly a float32. */
+/**
+ * x = (q - zero) * scale, q in [0, 255]. `scale` is exactly a float32. int8 tensors hold q - 128 with the zero point
+ * zero - 128: the same numbers.
+ */
 export interface Affine {
   readonly scale: number;
   readonly zero: number;
 }
 
 const QMAX = 255;
+const MIDDLE = 128;
+const SYMMETRIC_MAX = 127;
 
 /** Zero must be exact: paddings and absorbed activations rely on it. */
 export const withZero = ({ min, max }: Range): Range => ({ min: Math.min(min, 0), max: Math.max(max, 0) });
 
 /**
  * uint8 parameters of a range: s = (max - min) / 255, zp = round(-min / s). A tensor that is always 0 gets scale 1:
- * every scale stays finite and positive.
+ * every scale stays finite and positive. Symmetric: s = max|x| / 127, zp in the middle.
  */
-export function affineOf(range: Range): Affine {
+export function affineOf(range: Range, symmetric = false): Affine {
   const { min, max } = withZero(range);
+  if (symmetric) {
+    const scale = Math.fround(Math.max(-min, max) / SYMMETRIC_MAX);
+    return { scale: scale > 0 && Number.isFinite(scale) ? scale : 1, zero: MIDDLE };
+  }
   const scale = Math.fround((max - min) / QMAX);
   if (!(scale > 0) || !Number.isFinite(scale)) return { scale: 1, zero: 0 };
   return { scale, zero: Math.min(QMAX, Math.max(0, Math.round(-min / scale))) };

@@ -1,7 +1,7 @@
 import type { Graph } from '../onnx/graph.js';
 import { intOf, type Node } from '../onnx/node.js';
 import { floatsOf } from '../onnx/tensor.js';
-import { clipBounds } from './place.js';
+import { clipBounds } from './plan.js';
 
 /**
  * Values whose channels may be scaled together without changing what the model computes: whatever scales channel c of

@@ -1,7 +1,8 @@
 import type { HardwareProfile } from '../hardware/profile.js';
 import type { Graph } from '../onnx/graph.js';
 import type { Node } from '../onnx/node.js';
-import { floatsOf, floatTensor, uint8Tensor } from '../onnx/tensor.js';
+import { floatsOf, floatTensor } from '../onnx/tensor.js';
+import { type ActivationType, activationTensor } from './activation-tensor.js';
 import { type Affine, affineOf, quantizeUint8, type Range } from './affine.js';
 import { quantizeConstants, type Tuning, untuned } from './node-constants.js';
 import { clipBounds, type Plan, WEIGHTED } from './place.js';
@@ -25,7 +26,8 @@ export function insertQuantizers(
   profile: HardwareProfile,
   tuning: Tuning = untuned,
 ): Insertion {
-  const affine = new Map([...ranges].map(([value, range]) => [value, affineOf(range)]));
+  const { activations: type, symmetric } = profile.scheme;
+  const affine = new Map([...ranges].map(([value, range]) => [value, affineOf(range, symmetric)]));
   absorbActivations(graph, plan, affine, ranges);
   const kind = (node: Node) => plan.decisions.get(node.name)?.kind;
   const done = { raisedForBias: 0, raisedForPairs: 0 };
@@ -41,13 +43,15 @@ export function insertQuantizers(
       );
       done.raisedForBias += raisedForBias;
       done.raisedForPairs += raisedForPairs;
-    } else quantizeConstantInputs(graph, node);
+    } else quantizeConstantInputs(graph, node, type);
   }
   const inside = (node: Node) => kind(node) === 'int8' || kind(node) === 'carry';
   for (const [value, params] of affine) {
     const producer = graph.producer(value);
-    if (producer && inside(producer)) quantizeMade(graph, producer, value, params);
-    else quantizeRead(graph, value, params, graph.consumers(value).filter(inside));
+    const chosen = plan.readers?.get(value);
+    const reading = (node: Node) => (chosen ? chosen.has(node.name) : inside(node));
+    if (producer && inside(producer) && !chosen) quantizeMade(graph, producer, value, params, type);
+    else quantizeRead(graph, value, params, graph.consumers(value).filter(reading), type);
   }
   for (const node of [...graph.nodes]) if (node.opType === 'Pad' && kind(node) === 'carry') padQuantized(graph, node);
   graph.sort();
@@ -72,16 +76,16 @@ function absorbActivations(
   }
 }
 
-const scaleAndZero = (graph: Graph, value: string, { scale, zero }: Affine): [string, string] => [
+const scaleAndZero = (graph: Graph, value: string, { scale, zero }: Affine, type: ActivationType): [string, string] => [
   graph.addConstant(`${value}/scale`, floatTensor([], Float32Array.of(scale))),
-  graph.addConstant(`${value}/zero`, uint8Tensor([], Uint8Array.of(zero))),
+  graph.addConstant(`${value}/zero`, activationTensor(type, [], Uint8Array.of(zero))),
 ];
 
 /** A value an int8 node makes: everyone, the graph's output included, reads it through the pair. */
-function quantizeMade(graph: Graph, producer: Node, value: string, params: Affine): void {
+function quantizeMade(graph: Graph, producer: Node, value: string, params: Affine, type: ActivationType): void {
   const raw = graph.freshName(`${value}/float`);
   const quantized = graph.freshName(`${value}/int8`);
-  const [scale, zero] = scaleAndZero(graph, value, params);
+  const [scale, zero] = scaleAndZero(graph, value, params, type);
   graph.change(producer, { outputs: producer.outputs.map((output) => (output === value ? raw : output)) });
   graph.add({ opType: 'QuantizeLinear', inputs: [raw, scale, zero], outputs: [quantized] });
   graph.add({ opType: 'DequantizeLinear', inputs: [quantized, scale, zero], outputs: [value] });
@@ -103,11 +107,17 @@ function padQuantized(graph: Graph, node: Node): void {
 }
 
 /** A float value that int8 nodes read: only they read it through the pair. */
-function quantizeRead(graph: Graph, value: string, params: Affine, readers: readonly Node[]): void {
+function quantizeRead(
+  graph: Graph,
+  value: string,
+  params: Affine,
+  readers: readonly Node[],
+  type: ActivationType,
+): void {
   if (readers.length === 0) return;
   const quantized = graph.freshName(`${value}/int8`);
   const back = graph.freshName(`${value}/back`);
-  const [scale, zero] = scaleAndZero(graph, value, params);
+  const [scale, zero] = scaleAndZero(graph, value, params, type);
   graph.add({ opType: 'QuantizeLinear', inputs: [value, scale, zero], outputs: [quantized] });
   graph.add({ opType: 'DequantizeLinear', inputs: [quantized, scale, zero], outputs: [back] });
   for (const node of readers) {
@@ -115,8 +125,8 @@ function quantizeRead(graph: Graph, value: string, params: Affine, readers: read
   }
 }
 
-/** Constants that Add, Mul or Concat read become uint8, per tensor. */
-function quantizeConstantInputs(graph: Graph, node: Node): void {
+/** Constants that Add, Mul or Concat read become integers, per tensor. */
+function quantizeConstantInputs(graph: Graph, node: Node, type: ActivationType): void {
   node.inputs.forEach((value, input) => {
     const tensor = graph.constants.get(value);
     const values = tensor && floatsOf(tensor);
@@ -124,9 +134,13 @@ function quantizeConstantInputs(graph: Graph, node: Node): void {
     let [min, max] = [0, 0];
     for (const one of values) [min, max] = [Math.min(min, one), Math.max(max, one)];
     const params = affineOf({ min, max });
-    const data = graph.addConstant(`${value}/int8`, uint8Tensor(tensor.dims, quantizeUint8(values, params)));
+    const data = graph.addConstant(`${value}/int8`, activationTensor(type, tensor.dims, quantizeUint8(values, params)));
     const back = graph.freshName(`${value}/back`);
-    graph.add({ opType: 'DequantizeLinear', inputs: [data, ...scaleAndZero(graph, value, params)], outputs: [back] });
+    graph.add({
+      opType: 'DequantizeLinear',
+      inputs: [data, ...scaleAndZero(graph, value, params, type)],
+      outputs: [back],
+    });
     graph.setInput(node, input, back);
   });
 }

@@ -28,9 +28,11 @@ export function quantizeConstants(
   graph: Graph,
   node: Node,
   input: Affine,
-  { perChannel, pairSafe }: HardwareProfile['scheme'],
+  scheme: HardwareProfile['scheme'],
   { moments, bias: corrected, round }: Tuning,
 ): QuantizedWeights {
+  const { pairSafe } = scheme;
+  const perChannel = scheme.perChannel && (scheme.perChannelOperators?.includes(node.opType) ?? true);
   const tensor = graph.constantOf(node, 1)!;
   const axis = channelAxis(node);
   const channels = tensor.dims[axis]!;
@@ -41,7 +43,7 @@ export function quantizeConstants(
     weights,
     channels,
     channelAt: (at) => Math.floor(at / inner) % channels,
-    bias: given,
+    bias: scheme.bias === 'float' ? null : given,
     inputScale: input.scale,
     perChannel,
     pairSafe,
@@ -55,20 +57,53 @@ export function quantizeConstants(
   }
   const shift = known && corrected ? meanError(values, weights, scales, known) : null;
   const bias = shift ? Float32Array.from(shift, (value, channel) => value + (given?.[channel] ?? 0)) : given;
-  addWeights(graph, node, tensor.dims, quantized, perChannel ? axis : null);
-  if (bias) {
+  const layout = { dims: tensor.dims, axis: perChannel ? axis : null, inner };
+  if (scheme.weightQuantizer) addQuantizedFloats(graph, node, layout, quantized);
+  else addWeights(graph, node, layout, quantized);
+  if (bias && scheme.bias === 'float') {
+    if (bias !== given) {
+      graph.setInput(node, 2, graph.addConstant(`${node.name}/bias`, floatTensor([channels], bias)));
+    }
+  } else if (bias) {
     const steps = scales.map((scale) => scale * input.scale);
     addBias(graph, node, quantizeBias(bias, input.scale, scales), steps);
   }
   return quantized;
 }
 
+interface WeightLayout {
+  readonly dims: readonly number[];
+  /** Where the output channels lie; null with one scale a tensor. */
+  readonly axis: number | null;
+  /** Elements from one output channel to the next. */
+  readonly inner: number;
+}
+
+/** Weights as float behind Q and DQ. The floats lie on the grid, so that Q gives exactly the integers. */
+function addQuantizedFloats(
+  graph: Graph,
+  node: Node,
+  { dims, axis, inner }: WeightLayout,
+  { values, scales }: QuantizedWeights,
+): void {
+  const shape = axis === null ? [] : [scales.length];
+  const name = `${node.name}/weight`;
+  const [quantized, back] = [graph.freshName(`${name}/int8`), graph.freshName(`${name}/back`)];
+  const floats = Float32Array.from(values, (q, at) => q * scales[Math.floor(at / inner) % scales.length]!);
+  const scale = graph.addConstant(`${name}/scale`, floatTensor(shape, scales));
+  const zero = graph.addConstant(`${name}/zero`, int8Tensor(shape, new Int8Array(scales.length)));
+  const attributes = axis === null ? [] : [intAttribute('axis', axis)];
+  const data = graph.addConstant(`${name}/grid`, floatTensor(dims, floats));
+  graph.add({ opType: 'QuantizeLinear', inputs: [data, scale, zero], outputs: [quantized], attributes });
+  graph.add({ opType: 'DequantizeLinear', inputs: [quantized, scale, zero], outputs: [back], attributes });
+  graph.setInput(node, 1, back);
+}
+
 function addWeights(
   graph: Graph,
   node: Node,
-  dims: readonly number[],
+  { dims, axis }: WeightLayout,
   { values, scales }: QuantizedWeights,
-  axis: number | null,
 ): void {
   const shape = axis === null ? [] : [scales.length];
   const name = `${node.name}/weight`;

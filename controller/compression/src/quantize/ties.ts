@@ -27,7 +27,7 @@ export function unlikeConcats(graph: Graph, plan: Plan, ranges: ReadonlyMap<stri
   return found;
 }
 
-/** Ranges with tied values made equal: the union over each group, so that one scale serves the group. */
+/** Ranges with tied values made equal: the union over each group, so that one scale serves the group; a range that is built in wins. */
 export function unifyRanges(plan: Plan, ranges: ReadonlyMap<string, Range>): Map<string, Range> {
   const parent = new Map<string, string>();
   const root = (value: string): string => {
@@ -44,5 +44,6 @@ export function unifyRanges(plan: Plan, ranges: ReadonlyMap<string, Range>): Map
       sofar ? { min: Math.min(sofar.min, range.min), max: Math.max(sofar.max, range.max) } : range,
     );
   }
+  for (const [value, range] of plan.fixed) union.set(root(value), range);
   return new Map([...plan.values].map((value) => [value, union.get(root(value))!]));
 }

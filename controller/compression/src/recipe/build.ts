@@ -16,11 +16,12 @@ import { calibrationBatch } from '../quantize/samples.js';
 import { limitsOf, probeModel } from '../runtime/probe.js';
 import { Session } from '../runtime/session.js';
 import { compare } from './accuracy.js';
+import { BUILD_OPTIONS, buildOptionsFor } from './device.js';
 import { goldenTolerance, makeGolden } from './golden.js';
 import { type Candidate, makeInt8 } from './int8.js';
 import { measurePair } from './latency.js';
 import { type Narrowed, narrow } from './narrow.js';
-import { describeNodes } from './nodes.js';
+import { describeNodes, plannedNodes } from './nodes.js';
 import type { BuildOptions, BuiltVariant } from './options.js';
 import { assembleReport, type Evidence } from './report.js';
 import { writeArtifact } from './write.js';
@@ -95,9 +96,9 @@ export async function buildVariant(options: BuildOptions): Promise<BuiltVariant>
       { ...candidate, int8: null, isPruned: false, notes: [...candidate.notes, reason] },
       tell,
     );
-    return finish(options, inputs, float, started, tell);
+    return finish(options, float, started, tell);
   }
-  return finish(options, inputs, proof, started, tell);
+  return finish(options, proof, started, tell);
 }
 
 async function quantizeStep(options: BuildOptions, inputs: Inputs, tell: Tell): Promise<Candidate> {
@@ -121,8 +122,9 @@ async function quantizeStep(options: BuildOptions, inputs: Inputs, tell: Tell): 
 
 interface Proof {
   readonly bytes: Uint8Array;
-  readonly evidence: Evidence;
+  readonly evidence: Omit<Evidence, 'device'>;
   readonly golden: { readonly text: string; readonly tolerance: Record<string, number> };
+  readonly inputs: TensorSpec[];
   readonly outputs: TensorSpec[];
 }
 
@@ -144,15 +146,18 @@ async function proveStep(
   });
   try {
     const prepared = candidate?.int8 ? { graph: candidate.prepared, plan: candidate.int8.plan } : null;
-    const figures = describeNodes(await readModel(optimizedFile), prepared);
+    const here = profile.oracle.tool === 'onnxruntime';
+    const figures =
+      here || !prepared ? describeNodes(await readModel(optimizedFile), prepared) : plannedNodes(prepared);
+    const feeding = { ...inputs.feeding, inputs: variant.inputs };
     const data = inputs.evaluation ?? inputs.calibration ?? (await openDataset('random:8'));
     const seen = (share: number) => tell('evaluate', share);
     tell('evaluate', 0, `${data.n} samples`);
-    const comparison = await compare(float, variant, data, inputs.feeding, seen);
+    const comparison = await compare(float, variant, data, feeding, seen);
     tell('measure', 0);
-    const latency = await measureHere(profile, float, variant, data, inputs.feeding);
+    const latency = await measureHere(profile, float, variant, data, feeding);
     const method = candidate?.int8 ? 'int8' : 'float';
-    const cases = await makeGolden(variant, data, inputs.feeding);
+    const cases = await makeGolden(variant, data, feeding);
     const graph = candidate?.int8?.graph ?? inputs.original;
     const tolerance = goldenTolerance(graph, variant.outputs, comparison.outputRange, method);
     const speedup = latency ? (method === 'float' ? 1 : latency.float.p50Us / latency.variant.p50Us) : null;
@@ -160,6 +165,7 @@ async function proveStep(
       bytes,
       evidence: { method, candidate, figures, comparison, data, latency, speedup, floatBytes: inputs.bytes.length },
       golden: { text: JSON.stringify(cases), tolerance },
+      inputs: variant.inputs,
       outputs: variant.outputs,
     };
   } finally {
@@ -183,23 +189,24 @@ async function measureHere(
 
 async function finish(
   options: BuildOptions,
-  inputs: Inputs,
   proof: Proof,
   started: NodeJS.CpuUsage,
   tell: Tell,
 ): Promise<BuiltVariant> {
   tell('write', 0);
-  const report = await assembleReport(options, proof.evidence, proof.bytes.length, process.cpuUsage(started));
-  const files = [
-    await writeArtifact(options.outDir, 'model.onnx', proof.bytes),
-    await writeArtifact(options.outDir, 'golden.json', proof.golden.text),
-  ];
-  await writeArtifact(options.outDir, 'report.json', `${JSON.stringify(report, null, 2)}\n`);
+  const { outDir, profile } = options;
+  const model = await writeArtifact(outDir, 'model.onnx', proof.bytes);
+  const files = [model, await writeArtifact(outDir, 'golden.json', proof.golden.text)];
+  const device = buildOptionsFor(profile, { name: model.path, sha256: model.sha256 }, proof.inputs);
+  if (device) files.push(await writeArtifact(outDir, BUILD_OPTIONS, `${JSON.stringify(device, null, 2)}\n`));
+  const evidence = { ...proof.evidence, device };
+  const report = await assembleReport(options, evidence, proof.bytes.length, process.cpuUsage(started));
+  await writeArtifact(outDir, 'report.json', `${JSON.stringify(report, null, 2)}\n`);
   tell('write', 1);
   return {
     files,
     entry: 'model.onnx',
-    inputs: inputs.specs,
+    inputs: proof.inputs,
     outputs: proof.outputs,
     sessionOptions: options.profile.session,
     golden: { path: 'golden.json', tolerance: proof.golden.tolerance },

@@ -1,10 +1,12 @@
 import type { HardwareProfile } from '../hardware/profile.js';
+import { fixBatch } from '../onnx/fix-batch.js';
 import type { Graph } from '../onnx/graph.js';
 import { finishing, type PassRecord, runPasses } from '../passes/index.js';
 import { PER_CHANNEL_OPSET } from '../passes/raise-opset.js';
 import { type Quantized, quantize } from '../quantize/quantize.js';
 import type { CalibrationOptions } from '../quantize/samples.js';
 import type { Choice } from '../quantize/search.js';
+import { adviceFor } from './device.js';
 import type { Narrowed } from './narrow.js';
 import { prepare, quantizedNode } from './prepare.js';
 
@@ -57,8 +59,18 @@ export async function makeInt8(
   else notes.push(...describe(int8));
   const finished = int8 ? runPasses(int8.graph, finishing(used)) : [];
   const passes = [...prepared.passes, ...(narrowed ? [narrowed.pass] : []), ...finished];
-  return { int8, isPruned: int8 !== null && narrowed?.isPruned === true, prepared: graph, passes, notes };
+  notes.push(...adviceFor(graph, profile));
+  return {
+    int8: int8 && withBatch(int8, profile),
+    isPruned: int8 !== null && narrowed?.isPruned === true,
+    prepared: graph,
+    passes,
+    notes,
+  };
 }
+
+const withBatch = (int8: Quantized, { shapes }: HardwareProfile): Quantized =>
+  shapes.batch === null ? int8 : { ...int8, graph: fixBatch(int8.graph, shapes.batch) };
 
 function describe({ choice, candidates, insertion }: Quantized): string[] {
   const tried = candidates.map(({ choice: one, sqnrDb }) => `${nameOf(one)} ${sqnrDb.toFixed(1)} dB`);

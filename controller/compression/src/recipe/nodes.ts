@@ -80,6 +80,19 @@ export function describeNodes(optimized: Graph, prepared: { graph: Graph; plan: 
   return { nodes, floatNodes, missed };
 }
 
+/** The nodes as they were planned, for a runtime that is not here: its own compiler has the last word. */
+export function plannedNodes({ graph, plan }: { graph: Graph; plan: Plan }): NodeFigures {
+  const computing = graph.nodes.filter(({ opType }) => !MOVES.has(opType));
+  const nodes = computing.flatMap(({ name, opType: op }): NodeReport[] => {
+    const decision = plan.decisions.get(name);
+    if (decision?.kind === 'absorbed') return [];
+    const reason = decision?.kind === 'float' ? decision.reason : null;
+    return [{ name, op, precision: reason === null ? 'int8' : 'float32', share: null, reason }];
+  });
+  const floatNodes = nodes.flatMap(({ name: node, op, reason }) => (reason === null ? [] : [{ node, op, reason }]));
+  return { nodes, floatNodes, missed: [] };
+}
+
 /** The runtime keeps a node's name, or after a fusion at least the name of the value it makes. */
 function decisionOf(node: Node, { graph, plan }: { graph: Graph; plan: Plan }): Decision | undefined {
   const maker = graph.producer(node.outputs[0] ?? '')?.name;

@@ -3,6 +3,7 @@ import { type Latency, Report } from '@espalier/proto';
 import type { Dataset } from '../data/content.js';
 import { runtimeVersion } from '../runtime/session.js';
 import type { Comparison } from './accuracy.js';
+import { BUILD_OPTIONS, type BuildOptionsFile, commandLine } from './device.js';
 import type { Candidate } from './int8.js';
 import type { LatencyPair } from './latency.js';
 import type { NodeFigures } from './nodes.js';
@@ -18,6 +19,8 @@ export interface Evidence {
   readonly latency: LatencyPair | null;
   readonly speedup: number | null;
   readonly floatBytes: number;
+  /** How the vendor's compiler is called, where the device needs one. */
+  readonly device: BuildOptionsFile | null;
 }
 
 /** Report v1. A float build is its own variant: nothing fixed, nothing broken, no noise. */
@@ -57,7 +60,7 @@ export async function assembleReport(
     passes: passesOf(candidate),
     notes: notesOf(options, evidence),
     seed: options.seed ?? 1,
-    commands: [commandOf(options)],
+    commands: [commandOf(options), ...(evidence.device ? [commandLine(evidence.device)] : [])],
     cpuSeconds: (cpu.user + cpu.system) / 1e6,
     peakRssMb: process.resourceUsage().maxRSS / 1024,
     createdAt: (options.now?.() ?? new Date()).toISOString(),
@@ -87,6 +90,12 @@ function notesOf({ profile, preprocess, calibrate, evaluate }: BuildOptions, evi
   if (calibrate?.startsWith('random:')) notes.push('Calibrated on random inputs: expect a loss of accuracy.');
   if (!evaluate && calibrate) notes.push('Compared on the calibration data: give other data to evaluate on.');
   if (!latency) notes.push(`Latency is not measured: this machine is no ${profile.id}.`);
+  if (candidate?.int8 && profile.oracle.tool !== 'onnxruntime') {
+    notes.push(`Accuracy is of ONNX Runtime on this machine; what runs in int8 on ${profile.id} is as planned.`);
+  }
+  if (evidence.device) {
+    notes.push(`${evidence.device.tool} makes the file of the device, as ${BUILD_OPTIONS} says; it has not run here.`);
+  }
   if (figures.missed.length > 0)
     notes.push(`Planned for int8, but float in the runtime: ${figures.missed.join(', ')}.`);
   return notes;

@@ -1,0 +1,63 @@
+import type { HardwareProfile } from '../hardware/profile.js';
+import type { Graph } from '../onnx/graph.js';
+import type { Node } from '../onnx/node.js';
+import { beyondLimits, tooNarrow } from './limits.js';
+import { type Decision, float, type Plan, WEIGHTED, whyNotWeighted } from './plan.js';
+
+/**
+ * Q/DQ on what weighted operators read, and on the shortcut operand of a residual Add, and nowhere else: what follows
+ * a convolution is fused with it, which a pair on its output would prevent. Pure.
+ * [TensorRT developer guide, "Q/DQ placement recommendations"]
+ */
+export function placeOnInputs(graph: Graph, profile: HardwareProfile): Plan {
+  const decisions = new Map<string, Decision>();
+  const readers = new Map<string, Set<string>>();
+  const read = (value: string, node: Node): void => {
+    readers.set(value, (readers.get(value) ?? new Set()).add(node.name));
+  };
+  for (const node of graph.nodes) {
+    const reason = whyFloat(graph, profile, node);
+    decisions.set(node.name, reason === null ? { kind: 'int8' } : float(reason));
+    if (reason === null) read(node.inputs[0]!, node);
+  }
+  for (const node of graph.nodes) {
+    const shortcut = profile.placement.residual.includes(node.opType) ? shortcutOf(graph, node, decisions) : null;
+    if (!shortcut) continue;
+    decisions.set(node.name, { kind: 'int8' });
+    read(shortcut, node);
+  }
+  const values = new Set(readers.keys());
+  return { decisions, values, readers, fixed: new Map(), ties: tiesOf(graph, profile, values) };
+}
+
+function whyFloat(graph: Graph, profile: HardwareProfile, node: Node): string | null {
+  if (node.domain !== '') return `operators of domain ${node.domain} are left as they are`;
+  const forbidden = profile.fusion.float[node.opType];
+  if (forbidden) return forbidden;
+  if (!profile.fusion.int8.includes(node.opType) || !WEIGHTED.has(node.opType)) {
+    return `${profile.id} takes its precision from what it is fused with`;
+  }
+  return whyNotWeighted(graph, node) ?? beyondLimits(graph, node, profile) ?? tooNarrow(graph, node, profile.narrow);
+}
+
+/** The operand of a residual sum that does not come straight from an int8 convolution which only the sum reads. */
+function shortcutOf(graph: Graph, node: Node, decisions: ReadonlyMap<string, Decision>): string | null {
+  const [a, b] = node.inputs;
+  if (!a || !b || a === b || graph.constants.has(a) || graph.constants.has(b)) return null;
+  const joins = (value: string): boolean => {
+    const made = graph.producer(value);
+    return made?.opType === 'Conv' && decisions.get(made.name)?.kind === 'int8' && graph.isSoleUse(value, node);
+  };
+  if (joins(a)) return b;
+  return joins(b) ? a : null;
+}
+
+/** Operands and output of a Concat share one scale where they have one. */
+function tiesOf(graph: Graph, profile: HardwareProfile, values: ReadonlySet<string>): [string, string][] {
+  return graph.nodes
+    .filter(({ opType }) => profile.fusion.unify.includes(opType))
+    .flatMap((node) => {
+      const [first, ...others] = [...node.outputs, ...node.inputs].filter((value) => values.has(value));
+      return others.map((value): [string, string] => [first!, value]);
+    });
+}
