@@ -26,6 +26,8 @@ export function placeOnInputs(graph: Graph, profile: HardwareProfile): Plan {
     decisions.set(node.name, { kind: 'int8' });
     read(shortcut, node);
   }
+  for (const node of graph.nodes)
+    if (isFused(graph, profile, node, decisions)) decisions.set(node.name, { kind: 'fused' });
   const values = new Set(readers.keys());
   return { decisions, values, readers, fixed: new Map(), ties: tiesOf(graph, profile, values) };
 }
@@ -50,6 +52,22 @@ function shortcutOf(graph: Graph, node: Node, decisions: ReadonlyMap<string, Dec
   };
   if (joins(a)) return b;
   return joins(b) ? a : null;
+}
+
+/** The next link of a chain that the compiler makes one kernel of, behind a node that is int8. */
+function isFused(
+  graph: Graph,
+  { fusion }: HardwareProfile,
+  node: Node,
+  decisions: ReadonlyMap<string, Decision>,
+): boolean {
+  if (decisions.get(node.name)?.kind !== 'float') return false;
+  return node.inputs.some((value) => {
+    const made = graph.producer(value);
+    const kind = made && decisions.get(made.name)?.kind;
+    if (!made || (kind !== 'int8' && kind !== 'fused') || !graph.isSoleUse(value, node)) return false;
+    return fusion.patterns.some((chain) => chain.some((op, at) => op === made.opType && chain[at + 1] === node.opType));
+  });
 }
 
 /** Operands and output of a Concat share one scale where they have one. */

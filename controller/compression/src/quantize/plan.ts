@@ -3,11 +3,15 @@ import { floatOf, type Node } from '../onnx/node.js';
 import { elementCount, floatsOf, numbersOf } from '../onnx/tensor.js';
 import type { Range } from './affine.js';
 
-/** What becomes of a node: an int8 kernel, int8 data carried through, gone into its producer, or float for a reason. */
+/**
+ * What becomes of a node: an int8 kernel, int8 data carried through, gone into its producer, computed
+ * there by the device's compiler although it still stands in the graph, or float for a reason.
+ */
 export type Decision =
   | { readonly kind: 'int8' }
   | { readonly kind: 'carry' }
   | { readonly kind: 'absorbed' }
+  | { readonly kind: 'fused' }
   | { readonly kind: 'float'; readonly reason: string };
 
 export interface Plan {

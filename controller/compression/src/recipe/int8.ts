@@ -1,8 +1,10 @@
+import { GraphBroken } from '../errors.js';
 import type { HardwareProfile } from '../hardware/profile.js';
 import { fixBatch } from '../onnx/fix-batch.js';
 import type { Graph } from '../onnx/graph.js';
 import { finishing, type PassRecord, runPasses } from '../passes/index.js';
 import { PER_CHANNEL_OPSET } from '../passes/raise-opset.js';
+import { placementViolations } from '../quantize/placement-rules.js';
 import { type Quantized, quantize } from '../quantize/quantize.js';
 import type { CalibrationOptions } from '../quantize/samples.js';
 import type { Choice } from '../quantize/search.js';
@@ -59,6 +61,8 @@ export async function makeInt8(
   else notes.push(...describe(int8));
   const finished = int8 ? runPasses(int8.graph, finishing(used)) : [];
   const passes = [...prepared.passes, ...(narrowed ? [narrowed.pass] : []), ...finished];
+  const [broken] = int8 ? placementViolations(int8.graph, profile) : [];
+  if (broken) throw GraphBroken({ pass: 'quantize', ...broken });
   notes.push(...adviceFor(graph, profile));
   return {
     int8: int8 && withBatch(int8, profile),

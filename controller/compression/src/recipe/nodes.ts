@@ -85,7 +85,7 @@ export function plannedNodes({ graph, plan }: { graph: Graph; plan: Plan }): Nod
   const computing = graph.nodes.filter(({ opType }) => !MOVES.has(opType));
   const nodes = computing.flatMap(({ name, opType: op }): NodeReport[] => {
     const decision = plan.decisions.get(name);
-    if (decision?.kind === 'absorbed') return [];
+    if (decision?.kind === 'absorbed' || decision?.kind === 'fused') return [];
     const reason = decision?.kind === 'float' ? decision.reason : null;
     return [{ name, op, precision: reason === null ? 'int8' : 'float32', share: null, reason }];
   });
