@@ -100,6 +100,20 @@ export const ProfileUnmatched = defineError<{ arch: string }>(
   () => 'Name one with --profile; `espalier profiles list` shows all.',
 );
 
+export const TfliteUnsupported = defineError<{ node: string; op: string; why: string }>(
+  'ESP_TFLITE_UNSUPPORTED',
+  422,
+  ({ node, op, why }) => `${node} (${op}) cannot be written as full-integer TensorFlow Lite: ${why}.`,
+  () => 'Write .onnx for this model, or replace the operator; docs/compression.md lists those that can be written.',
+);
+
+export const TfliteNeedsInt8 = defineError<{ model: string; why: string }>(
+  'ESP_TFLITE_NEEDS_INT8',
+  422,
+  ({ model, why }) => `${model} was kept in float, and .tflite is written of int8 builds only: ${why}`,
+  () => 'Write .onnx, or give a float model with operators that the profile has int8 kernels for.',
+);
+
 export const FlagInvalid = defineError<{ flag: string; value: string; wanted: string }>(
   'ESP_FLAG_INVALID',
   400,

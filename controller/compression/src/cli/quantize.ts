@@ -4,13 +4,14 @@ import path from 'node:path';
 import { Recipe, type Report } from '@espalier/proto';
 import { Command, Option } from 'commander';
 import { findPreprocess } from '../data/preprocess.js';
-import { OutputUnwritable, ProfileUnmatched } from '../errors.js';
+import { FlagInvalid, OutputUnwritable, ProfileUnmatched } from '../errors.js';
 import { loadProfiles, profileById } from '../hardware/load.js';
 import { readLocalFacts } from '../hardware/local-facts.js';
 import { matchProfile } from '../hardware/match.js';
 import type { HardwareProfile } from '../hardware/profile.js';
 import { readChecked } from '../inspect.js';
 import { buildVariant } from '../recipe/build.js';
+import type { OutputFormat } from '../recipe/options.js';
 import { writeArtifact } from '../recipe/write.js';
 import { comparisonRows, findings } from '../report/format.js';
 import { reportPage } from '../report/html.js';
@@ -41,7 +42,7 @@ export const quantizeCommand = (terminal: Terminal, signal: AbortSignal): Comman
   new Command('quantize')
     .description('Build the variant of a model for one hardware profile, and prove what it does.')
     .argument('<model>', 'ONNX file')
-    .requiredOption('-o, --output <path>', 'file ending in .onnx, or a folder for the whole artifact')
+    .requiredOption('-o, --output <path>', 'file ending in .onnx or .tflite, or a folder for the whole artifact')
     .option('--profile <id>', 'hardware profile; by default the one that fits this machine')
     .option('--calibrate <spec>', 'data to calibrate with; int8 needs it')
     .option('--evaluate <spec>', 'data to compare float and variant on; take other samples than for calibration')
@@ -73,7 +74,8 @@ export async function chooseProfile(id: string | undefined, dirs: readonly strin
 async function run(model: string, flags: Flags, terminal: Terminal, signal: AbortSignal): Promise<void> {
   const profile = await chooseProfile(flags.profile, flags.profiles);
   const { record } = await findPreprocess(model, await readChecked(model), flags.preprocess);
-  const single = flags.output.endsWith('.onnx');
+  const format = formatOf(flags.output, profile);
+  const single = format !== undefined;
   const outDir = single ? await mkdtemp(path.join(os.tmpdir(), 'espalier-')) : flags.output;
   try {
     const { report } = await buildVariant({
@@ -87,18 +89,28 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
       evaluate: flags.evaluate ?? null,
       preprocess: record,
       outDir,
+      ...(format ? { output: format } : {}),
       seed: flags.seed,
       signal,
       onProgress: progressPrinter(terminal),
     });
     if (single) {
-      await copyOut(path.join(outDir, 'model.onnx'), flags.output);
+      await copyOut(path.join(outDir, `model.${format}`), flags.output);
     }
     if (flags.report) await writeReport(flags.report, report);
     terminal.out(flags.json ? `${JSON.stringify(summarize(report))}\n` : describe(report));
   } finally {
     if (single) await rm(outDir, { recursive: true, force: true });
   }
+}
+
+/** The format of a single file, or undefined for a folder. Throws ESP_FLAG_INVALID when the profile has no such file. */
+function formatOf(output: string, { id, outputs }: HardwareProfile): OutputFormat | undefined {
+  const format = (['onnx', 'tflite'] as const).find((one) => output.endsWith(`.${one}`));
+  if (format === 'tflite' && !outputs.includes(format)) {
+    throw FlagInvalid({ flag: '--output', value: output, wanted: `.${outputs.join(' or .')} for ${id}, or a folder` });
+  }
+  return format;
 }
 
 /** Throws ESP_OUTPUT_UNWRITABLE. */

@@ -53,7 +53,9 @@ export function insertQuantizers(
     if (producer && inside(producer) && !chosen) quantizeMade(graph, producer, value, params, type);
     else quantizeRead(graph, value, params, graph.consumers(value).filter(reading), type);
   }
-  for (const node of [...graph.nodes]) if (node.opType === 'Pad' && kind(node) === 'carry') padQuantized(graph, node);
+  if (profile.placement.at === 'profitable-edges') {
+    for (const node of [...graph.nodes]) if (node.opType === 'Pad' && kind(node) === 'carry') padQuantized(graph, node);
+  }
   graph.sort();
   return done;
 }

@@ -24,6 +24,7 @@ import { type Narrowed, narrow } from './narrow.js';
 import { describeNodes, plannedNodes } from './nodes.js';
 import type { BuildOptions, BuiltVariant } from './options.js';
 import { assembleReport, type Evidence } from './report.js';
+import { tfliteOf } from './tflite.js';
 import { writeArtifact } from './write.js';
 
 /** Calibration reads no more samples than this: ranges have settled long before. */
@@ -197,7 +198,10 @@ async function finish(
   const { outDir, profile } = options;
   const model = await writeArtifact(outDir, 'model.onnx', proof.bytes);
   const files = [model, await writeArtifact(outDir, 'golden.json', proof.golden.text)];
-  const device = buildOptionsFor(profile, { name: model.path, sha256: model.sha256 }, proof.inputs);
+  const tflite = tfliteOf(options, proof.evidence.candidate);
+  const native = tflite ? await writeArtifact(outDir, 'model.tflite', tflite) : model;
+  if (tflite) files.push(native);
+  const device = buildOptionsFor(profile, { name: native.path, sha256: native.sha256 }, proof.inputs);
   if (device) files.push(await writeArtifact(outDir, BUILD_OPTIONS, `${JSON.stringify(device, null, 2)}\n`));
   const evidence = { ...proof.evidence, device };
   const report = await assembleReport(options, evidence, proof.bytes.length, process.cpuUsage(started));

@@ -10,6 +10,8 @@ export interface Progress {
   readonly message?: string;
 }
 
+export type OutputFormat = HardwareProfile['outputs'][number];
+
 export interface BuildOptions {
   readonly modelPath: string;
   readonly modelName: string;
@@ -24,6 +26,8 @@ export interface BuildOptions {
   readonly evaluate: string | null;
   readonly preprocess: Preprocess | null;
   readonly outDir: string;
+  /** File for the device, one of the profile's outputs; by default its first. */
+  readonly output?: OutputFormat;
   readonly seed?: number;
   readonly signal?: AbortSignal | undefined;
   /** Clock of the report's date. */
