@@ -91,6 +91,8 @@ export const HardwareProfile = z.strictObject({
   shapes: Shapes,
   /** Operators that run and are better replaced, each with by what and why: a note of the report when a model has one. */
   advice: z.record(z.string(), z.string()),
+  /** Exact rewrites before quantization, for what the device's compiler does not take as it is. */
+  rewrites: z.array(z.enum(['crop-average-pool'])),
   memory: Memory,
   /** Files that a build can be, the first by default. */
   outputs: z.array(z.enum(['onnx', 'tflite'])).min(1),
@@ -111,6 +113,7 @@ export const PROFILE_DEFAULTS = {
   narrow: null,
   shapes: { batch: null, rankMax: null },
   advice: {},
+  rewrites: [],
   outputs: ['onnx'],
   compiler: null,
   oracle: { tool: 'onnxruntime' },

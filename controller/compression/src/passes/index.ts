@@ -1,5 +1,6 @@
 import type { HardwareProfile } from '../hardware/profile.js';
 import { constantsToInitializers } from './constants.js';
+import { cropAveragePool } from './crop-average-pool.js';
 import { dropIdentity } from './drop-identity.js';
 import { foldBatchNorm } from './fold-batch-norm.js';
 import { normalizeGemm } from './normalize-gemm.js';
@@ -21,6 +22,11 @@ export const preparation: readonly Pass[] = [
   shortcutToConv,
   removeDead,
 ];
+
+/** Exact rewrites of the float model that a profile asks for by name. */
+const REWRITES: Readonly<Record<HardwareProfile['rewrites'][number], Pass>> = { 'crop-average-pool': cropAveragePool };
+
+export const rewriting = ({ rewrites }: HardwareProfile): Pass[] => rewrites.map((name) => REWRITES[name]);
 
 /** Exact rewrites of the quantized graph, for what the profile's kernels like. */
 export const finishing = ({ alignment }: HardwareProfile): Pass[] =>

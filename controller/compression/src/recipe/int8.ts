@@ -2,7 +2,7 @@ import { GraphBroken } from '../errors.js';
 import type { HardwareProfile } from '../hardware/profile.js';
 import { fixBatch } from '../onnx/fix-batch.js';
 import type { Graph } from '../onnx/graph.js';
-import { finishing, type PassRecord, runPasses } from '../passes/index.js';
+import { finishing, type PassRecord, rewriting, runPasses } from '../passes/index.js';
 import { PER_CHANNEL_OPSET } from '../passes/raise-opset.js';
 import { placementViolations } from '../quantize/placement-rules.js';
 import { type Quantized, quantize } from '../quantize/quantize.js';
@@ -44,7 +44,7 @@ export async function makeInt8(
   if (quantized) {
     return keep(`The model is quantized already (${quantized.opType}, ${quantized.name}); it was kept as it is.`);
   }
-  const prepared = await prepare(original, options.data, options.feeding);
+  const prepared = await prepare(original, options.data, options.feeding, rewriting(profile));
   const narrowed = await narrowing?.(prepared.graph);
   const graph = narrowed?.graph ?? prepared.graph;
   const notes = [...prepared.notes, ...(narrowed?.notes ?? [])];

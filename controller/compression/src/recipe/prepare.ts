@@ -4,7 +4,7 @@ import { RewriteNotExact } from '../errors.js';
 import { cloneGraph, encodeModel, overridableDefaults } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
 import type { Node } from '../onnx/node.js';
-import { type PassRecord, preparation, runPasses } from '../passes/index.js';
+import { type Pass, type PassRecord, preparation, runPasses } from '../passes/index.js';
 import { Session } from '../runtime/session.js';
 import { requireNumbers } from './accuracy.js';
 
@@ -27,12 +27,18 @@ const DIFFERENCE_MAX = 1e-3;
 
 /**
  * The float model after its exact rewrites, compared with the original on real inputs.
+ * @param more rewrites beyond those of every model
  * Throws ESP_REWRITE_NOT_EXACT when an output moved by more than a thousandth of its range, and
  * ESP_OUTPUT_NOT_A_NUMBER when the original returns NaN.
  */
-export async function prepare(original: Graph, data: Dataset, feeding: BatchOptions): Promise<Prepared> {
+export async function prepare(
+  original: Graph,
+  data: Dataset,
+  feeding: BatchOptions,
+  more: readonly Pass[] = [],
+): Promise<Prepared> {
   const graph = cloneGraph(original);
-  const passes = runPasses(graph, preparation);
+  const passes = runPasses(graph, [...preparation, ...more]);
   const [before, after] = await Promise.all([
     Session.open(encodeModel(original), 'the model'),
     Session.open(encodeModel(graph), 'the prepared model'),

@@ -7,7 +7,7 @@ import { buildVariant } from '@espalier/compression/recipe/build';
 import { adviceFor, type BuildOptionsFile, buildOptionsFor } from '@espalier/compression/recipe/device';
 import t from 'tap';
 import { sample } from '../support/sample.ts';
-import { noise, tinyGraph } from '../support/tiny.ts';
+import { ints, noise, tinyGraph } from '../support/tiny.ts';
 
 const profiles = await loadProfiles();
 const file = { name: 'model.onnx', sha256: 'ab'.repeat(32) };
@@ -49,13 +49,14 @@ t.test('an operator that a device would rather not have becomes a note', async (
   const graph = tinyGraph({
     inputs: { x: ['N', 2, 8, 8] },
     outputs: ['y'],
-    constants: { w: noise([2, 2, 1, 1], 1) },
+    constants: { w: noise([2, 2, 1, 1], 1), from: ints([0]), to: ints([8]), axes: ints([2]), step: ints([2]) },
     nodes: [
-      ['AveragePool', ['x'], ['p'], { kernel_shape: [2, 2] }],
-      ['Conv', ['p', 'w'], ['y']],
+      ['MaxPool', ['x'], ['p'], { kernel_shape: [2, 2] }],
+      ['Conv', ['p', 'w'], ['c']],
+      ['Slice', ['c', 'from', 'to', 'axes', 'step'], ['y']],
     ],
   });
-  t.match(adviceFor(graph, profileById('rk3588', profiles)), [/1 x AveragePool on rk3588: smaller than its map/]);
+  t.match(adviceFor(graph, profileById('rk3588', profiles)), [/1 x Slice on rk3588: with step 2/]);
   t.strictSame(adviceFor(graph, profileById('x64', profiles)), []);
 });
 
