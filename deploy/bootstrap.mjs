@@ -26,6 +26,7 @@ const commands = {
   'bench:codec': 'controller/compression/test/bench/codec.ts',
   'fuzz:models': 'controller/compression/test/fuzz/models.ts',
   'test:systemd': 'test/systemd/run.ts',
+  'test:oracles': 'test/oracles/run.ts',
   'test:devices': 'test/devices/run.ts',
   'contract:generate': 'proto/scripts/generate.mjs',
   'contract:release': 'proto/scripts/release.mjs',
