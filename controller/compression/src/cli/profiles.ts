@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { ProfileUnmatched } from '../errors.js';
 import { loadProfiles, profileById } from '../hardware/load.js';
 import { readLocalFacts } from '../hardware/local-facts.js';
-import { matchProfile } from '../hardware/match.js';
+import { matchProfile, unservedProfiles } from '../hardware/match.js';
 import { profilesOption } from './quantize.js';
 import { alignColumns, type Terminal } from './terminal.js';
 
@@ -41,10 +41,13 @@ export const profilesCommand = (terminal: Terminal): Command =>
     .addCommand(
       subcommand('match', 'Say which profile fits this machine, and by which facts.').action(async (flags: Flags) => {
         const facts = await readLocalFacts();
-        const match = matchProfile(facts, await loadProfiles(flags.profiles));
+        const profiles = await loadProfiles(flags.profiles);
+        const match = matchProfile(facts, profiles);
         if (!match) throw ProfileUnmatched({ arch: facts.arch });
         const { profile, matched } = match;
-        const line = { profile: profile.id, matched, cpu: facts.cpuModel };
-        terminal.out(flags.json ? `${JSON.stringify(line)}\n` : `${profile.id} (${matched.join(', ')})\n`);
+        const waiting = unservedProfiles(facts, profiles).map(({ profile: { id }, runtime }) => ({ id, runtime }));
+        const line = { profile: profile.id, matched, cpu: facts.cpuModel, waiting };
+        const others = waiting.map(({ id, runtime }) => `With a ${runtime} runtime: ${id}\n`).join('');
+        terminal.out(flags.json ? `${JSON.stringify(line)}\n` : `${profile.id} (${matched.join(', ')})\n${others}`);
       }),
     );

@@ -46,7 +46,19 @@ function rulesOf(definition: Record<string, unknown>, evidence: Record<string, u
   const skipped = new Set(['id', 'title', 'extends', 'match']);
   return Object.entries(definition)
     .filter(([topic, value]) => !skipped.has(topic) && value !== null && value !== undefined)
-    .map(([topic, value]) => ({ topic, text: inWords(value), evidence: inWords(evidence[topic] ?? 'not stated') }));
+    .map(([topic, value]) => ({ topic, text: inWords(value), evidence: evidenceOf(topic, evidence) }))
+    .filter(({ text }) => text !== '');
+}
+
+/** What is known of a section and of its fields: "measured: ...; float: source: ...". */
+function evidenceOf(topic: string, evidence: Record<string, unknown>): string {
+  const found = Object.entries(evidence).flatMap(([path, from]) => {
+    if (path !== topic && !path.startsWith(`${topic}.`)) return [];
+    const field = path === topic ? '' : `${path.slice(topic.length + 1)}: `;
+    const { kind, text } = from as { kind?: string; text?: string };
+    return [field + (kind && text ? `${kind}: ${text}` : inWords(from))];
+  });
+  return found.join('; ') || 'not stated';
 }
 
 function inWords(value: unknown): string {
