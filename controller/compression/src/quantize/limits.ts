@@ -38,7 +38,8 @@ export function beyondLimits(graph: Graph, node: Node, { id, limits }: HardwareP
  */
 export function tooNarrow(graph: Graph, node: Node, narrow: Narrow | null): string | null {
   const dims = graph.constantOf(node, 1)?.dims;
-  if (!narrow || !dims) return null;
+  // A transposed convolution widens an image that half precision would read and write at twice the bytes.
+  if (!narrow || !dims || node.opType === 'ConvTranspose') return null;
   if (node.opType !== 'Conv') {
     const least = Math.min(...dims);
     return least < narrow.matrixMin ? `its weights have a side of ${least}; below ${narrow.matrixMin} it stays` : null;

@@ -12,6 +12,9 @@ export interface Violation {
   readonly why: string;
 }
 
+/** Where the output channels of weights lie, for operators where that does not depend on attributes. */
+const CHANNEL_AXIS: Readonly<Record<string, number>> = { Conv: 0, ConvTranspose: 1, MatMul: 1 };
+
 interface Rule {
   readonly name: string;
   /** Why the node breaks it, or null. */
@@ -60,7 +63,8 @@ const weightPair: Rule = {
     const weights = graph.constants.get(sourceOf(graph, back));
     if (!weights || !floatsOf(weights)) return 'its weights are no float constant';
     const scales = graph.constantOf(back, 1)!.dims;
-    return node.opType === 'Conv' && scales[0] !== weights.dims[0] ? 'its weights have one scale' : null;
+    const axis = CHANNEL_AXIS[node.opType];
+    return axis !== undefined && scales[0] !== weights.dims[axis] ? 'its weights have one scale' : null;
   },
 };
 

@@ -1,5 +1,5 @@
 import type { Graph } from '../onnx/graph.js';
-import { floatOf, type Node } from '../onnx/node.js';
+import { floatOf, intOf, type Node } from '../onnx/node.js';
 import { elementCount, floatsOf, numbersOf } from '../onnx/tensor.js';
 import type { Range } from './affine.js';
 
@@ -27,15 +27,18 @@ export interface Plan {
   readonly readers?: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
-export const WEIGHTED: ReadonlySet<string> = new Set(['Conv', 'Gemm', 'MatMul']);
+export const WEIGHTED: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
 
 export const float = (reason: string): Decision => ({ kind: 'float', reason });
 
-/** Null when the constants of a Conv, Gemm or MatMul can be quantized, otherwise why not. */
+/** Null when the constants of a weighted operator can be quantized, otherwise why not. */
 export function whyNotWeighted(graph: Graph, node: Node): string | null {
   const weights = graph.constantOf(node, 1);
   if (!weights || !floatsOf(weights)) return 'its weights are not a float constant';
   if (graph.constants.has(node.inputs[0]!)) return 'its input is a constant';
+  if (node.opType === 'ConvTranspose' && intOf(node, 'group', 1) !== 1) {
+    return 'its groups share the scales of their channels';
+  }
   if (node.opType === 'MatMul' && weights.dims.length !== 2) return 'its weights are not a matrix';
   if (node.opType === 'Gemm' && (floatOf(node, 'alpha', 1) !== 1 || floatOf(node, 'beta', 1) !== 1)) {
     return 'alpha or beta could not be moved into its constants';

@@ -4,10 +4,11 @@ import { cloneGraph } from '@espalier/compression/onnx/codec';
 import { fixBatch } from '@espalier/compression/onnx/fix-batch';
 import type { Graph } from '@espalier/compression/onnx/graph';
 import { numbersOf, Type } from '@espalier/compression/onnx/tensor';
+import { placeQuantizers } from '@espalier/compression/quantize/place';
 import { placementViolations } from '@espalier/compression/quantize/placement-rules';
 import t from 'tap';
 import { decibels, quantizeTiny } from '../support/quantized.ts';
-import { noise, operators, type TinyModel, tinyGraph } from '../support/tiny.ts';
+import { distance, floats, noise, operators, run, type TinyModel, tinyGraph } from '../support/tiny.ts';
 
 const profiles = await loadProfiles();
 const jetson = profileById('jetson-orin', profiles);
@@ -42,6 +43,15 @@ const net: TinyModel = {
     ['Flatten', ['pool'], ['flat']],
     ['Gemm', ['flat', 'fc'], ['y']],
   ],
+};
+/** Weights whose channels, on axis 1, differ a thousand times. */
+const spread = ([inputs, outputs, ...kernel]: [number, number, number, number], seed: number) => {
+  const inner = kernel[0] * kernel[1];
+  const values = new Float32Array(new Uint8Array(noise([inputs, outputs, ...kernel], seed).bytes).buffer);
+  return floats(
+    [inputs, outputs, ...kernel],
+    values.map((value, at) => value * 0.1 ** (Math.floor(at / inner) % outputs)),
+  );
 };
 const samples = Array.from({ length: 12 }, (_, at) => ({ x: noise([1, 3, 8, 8], 100 + at) }));
 const built = await quantizeTiny(tinyGraph(net), samples, 'jetson-orin');
@@ -142,6 +152,35 @@ t.test('TensorRT leaves narrow convolutions in half precision', async (t) => {
     oblong: { kind: 'float', reason: /16 to 8 channels/ },
     y: { kind: 'float', reason: /8 to 8 channels/ },
   });
+});
+
+t.test('a transposed convolution has a scale for each output channel, on its own axis', async (t) => {
+  const model = tinyGraph({
+    inputs: { x: ['N', 16, 8, 8] },
+    outputs: ['y'],
+    // Channels of very unlike sizes: one scale for all, or scales on the wrong axis, would lose the small ones.
+    constants: { w: spread([16, 4, 2, 2], 1), b: noise([4], 2) },
+    nodes: [['ConvTranspose', ['x', 'w', 'b'], ['y'], { strides: [2, 2] }]],
+  });
+  const wide = Array.from({ length: 8 }, (_, at) => ({ x: noise([1, 16, 8, 8], at + 1) }));
+  const { graph, plan, prepared } = await quantizeTiny(model, wide, 'jetson-orin');
+  t.match(plan.decisions.get('y'), { kind: 'int8' });
+  t.strictSame(placementViolations(graph, jetson), []);
+  const [float, int8] = [await run(prepared, wide[0]!), await run(graph, wide[0]!)];
+  for (let channel = 0; channel < 4; channel++) {
+    const part = (values: Float32Array) => values.subarray(channel * 256, (channel + 1) * 256);
+    const [expected, found] = [part(float.y!), part(int8.y!)];
+    const range = Math.max(...expected) - Math.min(...expected);
+    t.ok(distance(expected, found) < 0.02 * range, `channel ${channel}`);
+  }
+  const dla = profileById('jetson-orin-dla', profiles);
+  const padded = tinyGraph({
+    inputs: { x: ['N', 16, 8, 8] },
+    outputs: ['y'],
+    constants: { w: spread([16, 4, 2, 2], 1) },
+    nodes: [['ConvTranspose', ['x', 'w'], ['y'], { strides: [2, 2], pads: [1, 1, 1, 1] }]],
+  });
+  t.match(placeQuantizers(padded, dla).decisions.get('y'), { kind: 'float', reason: /padding of 1 is beyond the 0/ });
 });
 
 t.test('NPUs: every edge is int8, from the input to the output, with a zero point', async (t) => {
