@@ -3,6 +3,7 @@ import type { Graph } from '../onnx/graph.js';
 import type { Node } from '../onnx/node.js';
 import { floatsOf, numbersOf } from '../onnx/tensor.js';
 import type { Range } from './affine.js';
+import { floatValues } from './float-values.js';
 import { beyondLimits } from './limits.js';
 import { placeOnInputs } from './place-inputs.js';
 import { clipBounds, type Decision, float, type Plan, WEIGHTED, whyNotWeighted } from './plan.js';
@@ -11,8 +12,8 @@ export { clipBounds, type Decision, type Plan, WEIGHTED } from './plan.js';
 
 interface Placement extends Plan {
   readonly fixed: Map<string, Range>;
-  /** The whole network is to be integer: nothing stays float because conversion would not pay. */
-  readonly everywhere: boolean;
+  /** The whole network is to be integer: what may be, since it is float, and stays so only for want of a kernel. */
+  readonly everywhere: ReadonlySet<string> | null;
   readonly graph: Graph;
   readonly profile: HardwareProfile;
   readonly excluded: ReadonlyMap<string, string>;
@@ -30,7 +31,7 @@ export function placeQuantizers(
   excluded: ReadonlyMap<string, string> = new Map(),
 ): Plan {
   if (profile.placement.at === 'weighted-inputs') return placeOnInputs(graph, profile);
-  const everywhere = profile.placement.at === 'all-edges';
+  const everywhere = profile.placement.at === 'all-edges' ? floatValues(graph) : null;
   const placement: Placement = {
     everywhere,
     graph,
@@ -40,7 +41,7 @@ export function placeQuantizers(
     values: new Set(),
     ties: [],
     fixed: new Map(),
-    int8: new Set(everywhere ? graph.inputs.map(({ name }) => name) : []),
+    int8: new Set(graph.inputs.map(({ name }) => name).filter((name) => everywhere?.has(name))),
   };
   for (const node of graph.nodes) placement.decisions.set(node.name, decide(placement, node));
   const { decisions, values, ties, fixed } = placement;
@@ -87,9 +88,9 @@ function whyNotInt8(at: Placement, node: Node): string | null {
   const inputs = node.inputs.filter(Boolean);
   const constant = inputs.find((value) => graph.constants.has(value));
   if (constant && !floatsOf(graph.constants.get(constant)!)) return `${constant} is not a float constant`;
-  if (at.everywhere) return null;
-  // Concat and pools read what is already int8; next to float nodes only, Q and DQ would cost more than they save.
   const others = inputs.filter((value) => !graph.constants.has(value));
+  if (at.everywhere) return others.every((value) => at.everywhere?.has(value)) ? null : 'it computes with integers';
+  // Concat and pools read what is already int8; next to float nodes only, Q and DQ would cost more than they save.
   if (!others.some((value) => at.int8.has(value))) return 'none of its inputs is int8, so conversion would cost more';
   if (node.opType === 'Concat' && others.some((value) => !at.int8.has(value))) {
     return 'one of its inputs is float, and a Concat is int8 only as a whole';

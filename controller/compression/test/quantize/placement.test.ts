@@ -8,7 +8,7 @@ import { placeQuantizers } from '@espalier/compression/quantize/place';
 import { placementViolations } from '@espalier/compression/quantize/placement-rules';
 import t from 'tap';
 import { decibels, quantizeTiny } from '../support/quantized.ts';
-import { distance, floats, noise, operators, run, type TinyModel, tinyGraph } from '../support/tiny.ts';
+import { distance, floats, ints, noise, operators, run, type TinyModel, tinyGraph } from '../support/tiny.ts';
 
 const profiles = await loadProfiles();
 const jetson = profileById('jetson-orin', profiles);
@@ -226,6 +226,30 @@ t.test('NPUs: what is beyond their limits stays float and says so; Softmax has t
   const last = graph.producer('y')!;
   t.equal(numbersOf(graph.constantOf(last, 1)!)[0], 1 / 256);
   t.equal(numbersOf(graph.constantOf(last, 2)!)[0], -128);
+});
+
+t.test('NPUs: the arithmetic of shapes is no data, and stays in int64', async (t) => {
+  const model = tinyGraph({
+    inputs: { x: ['N', 4, 8, 8] },
+    outputs: ['y'],
+    constants: { w: noise([4, 4, 1, 1], 1), first: ints([0]), rest: ints([2, -1]) },
+    nodes: [
+      ['Shape', ['x'], ['shape']],
+      ['Gather', ['shape', 'first'], ['batch']],
+      ['Mul', ['batch', 'batch'], ['square']],
+      ['Concat', ['square', 'rest'], ['to'], { axis: 0 }],
+      ['Conv', ['x', 'w'], ['c']],
+      ['Reshape', ['c', 'to'], ['r']],
+      ['Sigmoid', ['r'], ['y']],
+    ],
+  });
+  const square = Array.from({ length: 8 }, (_, at) => ({ x: noise([1, 4, 8, 8], at + 1) }));
+  const { graph, plan, prepared } = await quantizeTiny(model, square, 'rk3588');
+  t.match(plan.decisions.get('square'), { kind: 'float', reason: /it computes with integers/ });
+  t.match(plan.decisions.get('to'), { kind: 'float', reason: /rest is not a float constant/ });
+  t.match(plan.decisions.get('y'), { kind: 'int8' });
+  const { y } = await decibels(prepared, graph, square);
+  t.ok(y! > 25, `${y?.toFixed(1)} dB`);
 });
 
 t.test('a free batch is fixed in a copy, and the original keeps its own', async (t) => {
