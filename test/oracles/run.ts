@@ -1,5 +1,6 @@
 /**
  * `npm run test:oracles`: our builds of the data pack's models before the vendors' compilers, one JSON line each. Exit
+ * `--only operators` takes each operator alone instead. Exit
  * code 1 when a compiler refuses a build or leaves an operator to the CPU; what is not available is skipped by name.
  *
  *   node test/oracles/run.ts [--tools vela,litert,qnn,rknn] [--profile REGEX] [--only REGEX]
@@ -12,6 +13,7 @@ import { buildVariant, type HardwareProfile, loadProfiles, readPreprocess } from
 import { models, specs } from '../bench/models-list.ts';
 import { root } from '../support/process.ts';
 import { judge } from './judge.ts';
+import { buildOperator, operatorNames } from './operators.ts';
 import { prepareTool } from './tools.ts';
 
 const { values } = parseArgs({
@@ -44,6 +46,21 @@ const buildKey = ({
   return JSON.stringify([scheme, placement, operators, limits, narrow, shapes, rewrites, outputs.includes('tflite')]);
 };
 
+interface Subject {
+  readonly model: string;
+  readonly build: (profile: HardwareProfile, folder: string) => Promise<void>;
+}
+
+/** The networks that `--only` names. */
+function subjects(): Subject[] {
+  if (values.only === 'operators') {
+    return operatorNames.map((model) => ({ model, build: (profile, folder) => buildOperator(model, profile, folder) }));
+  }
+  return models
+    .filter(({ model }) => new RegExp(values.only).test(model) && !model.endsWith('.zoo'))
+    .map((entry) => ({ model: entry.model, build: (profile, folder) => build(profile, entry, folder) }));
+}
+
 async function build(profile: HardwareProfile, { model, data: kind }: (typeof models)[number], outDir: string) {
   const { calibrate, evaluate } = specs(data)[kind];
   await buildVariant({
@@ -63,13 +80,12 @@ async function main(): Promise<number> {
   const judged = (await loadProfiles()).filter(
     ({ id, oracle }) => new RegExp(values.profile).test(id) && !['onnxruntime', 'rules', 'none'].includes(oracle.tool),
   );
-  const wanted = models.filter(({ model }) => new RegExp(values.only).test(model) && !model.endsWith('.zoo'));
   const work = mkdtempSync(path.join(os.tmpdir(), 'espalier-oracles-'));
   const ready = new Map(judged.map(({ oracle: { tool } }) => [tool, prepareTool(tool, tools)]));
   let failures = 0;
   try {
     for (const [tool, found] of ready) if ('skipped' in found) say({ oracle: tool, skipped: found.skipped });
-    for (const entry of wanted) {
+    for (const entry of subjects()) {
       const builds = new Map<string, string>();
       for (const profile of judged) {
         const { tool, target } = profile.oracle;
@@ -77,7 +93,7 @@ async function main(): Promise<number> {
         if ('skipped' in found) continue;
         const key = buildKey(profile);
         const folder = builds.get(key) ?? path.join(work, entry.model, profile.id);
-        if (!builds.has(key)) await build(profile, entry, folder);
+        if (!builds.has(key)) await entry.build(profile, folder);
         builds.set(key, folder);
         const verdict = judge(found, profile, folder);
         say({ oracle: tool, profile: profile.id, target, model: entry.model, ...verdict });

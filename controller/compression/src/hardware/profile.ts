@@ -92,7 +92,7 @@ export const HardwareProfile = z.strictObject({
   /** Operators that run and are better replaced, each with by what and why: a note of the report when a model has one. */
   advice: z.record(z.string(), z.string()),
   /** Exact rewrites before quantization, for what the device's compiler does not take as it is. */
-  rewrites: z.array(z.enum(['crop-average-pool'])),
+  rewrites: z.array(z.enum(['crop-average-pool', 'fold-pad'])),
   memory: Memory,
   /** Files that a build can be, the first by default. */
   outputs: z.array(z.enum(['onnx', 'tflite'])).min(1),

@@ -3,6 +3,7 @@ import { constantsToInitializers } from './constants.js';
 import { cropAveragePool } from './crop-average-pool.js';
 import { dropIdentity } from './drop-identity.js';
 import { foldBatchNorm } from './fold-batch-norm.js';
+import { foldPad } from './fold-pad.js';
 import { normalizeGemm } from './normalize-gemm.js';
 import { padInputChannels } from './pad-input-channels.js';
 import type { Pass } from './pass.js';
@@ -24,7 +25,10 @@ export const preparation: readonly Pass[] = [
 ];
 
 /** Exact rewrites of the float model that a profile asks for by name. */
-const REWRITES: Readonly<Record<HardwareProfile['rewrites'][number], Pass>> = { 'crop-average-pool': cropAveragePool };
+const REWRITES: Readonly<Record<HardwareProfile['rewrites'][number], Pass>> = {
+  'crop-average-pool': cropAveragePool,
+  'fold-pad': foldPad,
+};
 
 export const rewriting = ({ rewrites }: HardwareProfile): Pass[] => rewrites.map((name) => REWRITES[name]);
 
