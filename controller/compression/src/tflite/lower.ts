@@ -32,7 +32,6 @@ function bindInput(at: Lowering, node: Node, name: string): void {
   const image = sizes.length === 4;
   const [dims, layout] = image ? [permute(sizes, TO_NHWC), 'nhwc' as const] : [sizes, 'plain' as const];
   const value = at.activation(name, dims, at.quantization(node), layout);
-  at.inputs.push(value.tensor);
   at.bind(name, value);
 }
 
@@ -84,5 +83,6 @@ export function lowerToTflite(graph: Graph, description: string): TfliteModel {
     if (!value) return at.refuse(node ?? graph.nodes[0]!, `the output ${name} is float`);
     return value.tensor;
   });
-  return { tensors: at.tensors, operators: at.operators, inputs: at.inputs, outputs, description };
+  const inputs = graph.inputs.flatMap(({ name }) => at.find(name)?.tensor ?? []);
+  return { tensors: at.tensors, operators: at.operators, inputs, outputs, description };
 }

@@ -40,7 +40,6 @@ const same = (a: Quantization, b: Quantization): boolean => a.scale === b.scale 
 export class Lowering {
   readonly tensors: TfliteTensor[] = [];
   readonly operators: TfliteOperator[] = [];
-  readonly inputs: number[] = [];
   private readonly values = new Map<string, Value>();
   private readonly constants = new Map<string, Constant>();
 

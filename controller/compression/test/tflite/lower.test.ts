@@ -259,6 +259,32 @@ for (const [what, node, why] of [
   });
 }
 
+t.test('several inputs keep their order, whichever is read first', async (t) => {
+  const graph = tinyGraph({
+    inputs: { a: ['N', 2, 4, 4], b: ['N', 3, 4, 4] },
+    outputs: ['y'],
+    constants: { wa: conv(2, 2, 1, 1), wb: conv(2, 3, 1, 2) },
+    nodes: [
+      ['Conv', ['b', 'wb'], ['cb']],
+      ['Conv', ['a', 'wa'], ['ca']],
+      ['Add', ['ca', 'cb'], ['y']],
+    ],
+  });
+  const samples = Array.from({ length: 8 }, (_, at) => ({
+    a: noise([1, 2, 4, 4], at),
+    b: noise([1, 3, 4, 4], at + 9),
+  }));
+  const { graph: int8 } = await quantizeTiny(graph, samples, 'ethos-u55');
+  const { inputs, tensors } = readTflite(writeTflite(lowerToTflite(fixBatch(int8, 1), 'two')));
+  t.strictSame(
+    inputs.map((at) => tensors[at]!.shape),
+    [
+      [1, 4, 4, 2],
+      [1, 4, 4, 3],
+    ],
+  );
+});
+
 t.test('a constant operand of several axes is refused', async (t) => {
   const model: TinyModel = {
     ...image,
