@@ -11,7 +11,8 @@ import { matchProfile } from '../hardware/match.js';
 import type { HardwareProfile } from '../hardware/profile.js';
 import { readChecked } from '../inspect.js';
 import { buildVariant } from '../recipe/build.js';
-import type { OutputFormat } from '../recipe/options.js';
+import { BUILD_OPTIONS, buildOptionsFor } from '../recipe/device.js';
+import type { BuiltVariant, OutputFormat } from '../recipe/options.js';
 import { writeArtifact } from '../recipe/write.js';
 import { comparisonRows, findings } from '../report/format.js';
 import { reportPage } from '../report/html.js';
@@ -78,7 +79,7 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
   const single = format !== undefined;
   const outDir = single ? await mkdtemp(path.join(os.tmpdir(), 'espalier-')) : flags.output;
   try {
-    const { report } = await buildVariant({
+    const built = await buildVariant({
       modelPath: model,
       modelName: path.basename(model).replace(/\.onnx$/i, ''),
       profile,
@@ -94,8 +95,10 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
       signal,
       onProgress: progressPrinter(terminal),
     });
+    const { report } = built;
     if (single) {
       await copyOut(path.join(outDir, `model.${format}`), flags.output);
+      await writeBuildOptions(flags.output, `model.${format}`, profile, built);
     }
     if (flags.report) await writeReport(flags.report, report);
     terminal.out(flags.json ? `${JSON.stringify(summarize(report))}\n` : describe(report));
@@ -122,6 +125,19 @@ async function copyOut(from: string, to: string): Promise<void> {
     const why = (error as NodeJS.ErrnoException).code ?? String(error);
     throw OutputUnwritable({ path: to, why }, { cause: error });
   }
+}
+
+/** NAME.build-options.json beside a single file whose device has a compiler. Throws ESP_OUTPUT_UNWRITABLE. */
+async function writeBuildOptions(
+  output: string,
+  entry: string,
+  profile: HardwareProfile,
+  { files, inputs }: BuiltVariant,
+): Promise<void> {
+  const { dir, base, name } = path.parse(output);
+  const sha256 = files.find((file) => file.path === entry)?.sha256 ?? '';
+  const options = buildOptionsFor(profile, { name: base, sha256 }, inputs);
+  if (options) await writeArtifact(dir || '.', `${name}.${BUILD_OPTIONS}`, `${JSON.stringify(options, null, 2)}\n`);
 }
 
 async function writeReport(folder: string, report: Report): Promise<void> {

@@ -25,6 +25,10 @@ t.test('quantize -o x.tflite --profile ethos-u55: an integer file that agrees wi
     stdio: 'ignore',
   });
   const read = readTflite(new Uint8Array(readFileSync(file)));
+  t.match(JSON.parse(readFileSync(path.join(out, 'x.build-options.json'), 'utf8')), {
+    tool: 'vela',
+    arguments: ['x.tflite', '--accelerator-config', 'ethos-u55-128'],
+  });
   t.ok(read.tensors.every(({ type }) => type !== 'float32'));
   t.strictSame(
     read.inputs.map((at) => read.tensors[at]!.shape[0]),
