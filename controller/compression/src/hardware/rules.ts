@@ -35,6 +35,8 @@ export const Narrow = z.strictObject({
   groupedKernelMin: z.int().positive(),
   /** Gemm and MatMul with fewer rows or columns of weights stay float. */
   matrixMin: z.int().positive(),
+  /** Products with fewer rows of data stay float: they wait for the weights, whatever their type. */
+  rowsMin: z.int().positive(),
 });
 export type Narrow = z.infer<typeof Narrow>;
 

@@ -35,12 +35,14 @@ export function beyondLimits(graph: Graph, node: Node, { id, limits }: HardwareP
 /**
  * Why a weighted node has too few channels for int8, or null. Pure.   [NVIDIA Model Optimizer, exclusion of narrow
  * convolutions and matrix products]
+ * @param rows of a product's data, null where they may vary
  */
-export function tooNarrow(graph: Graph, node: Node, narrow: Narrow | null): string | null {
+export function tooNarrow(graph: Graph, node: Node, narrow: Narrow | null, rows: number | null = null): string | null {
   const dims = graph.constantOf(node, 1)?.dims;
   // A transposed convolution widens an image that half precision would read and write at twice the bytes.
   if (!narrow || !dims || node.opType === 'ConvTranspose') return null;
   if (node.opType !== 'Conv') {
+    if (rows !== null && rows < narrow.rowsMin) return `a product of ${rows} row waits for its weights`;
     const least = Math.min(...dims);
     return least < narrow.matrixMin ? `its weights have a side of ${least}; below ${narrow.matrixMin} it stays` : null;
   }

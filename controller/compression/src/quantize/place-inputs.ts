@@ -1,6 +1,7 @@
 import type { HardwareProfile } from '../hardware/profile.js';
 import type { Graph } from '../onnx/graph.js';
 import type { Node } from '../onnx/node.js';
+import { inferShapes } from '../onnx/shapes/infer.js';
 import { beyondLimits, tooNarrow } from './limits.js';
 import { type Decision, float, type Plan, WEIGHTED, whyNotWeighted } from './plan.js';
 
@@ -10,13 +11,15 @@ import { type Decision, float, type Plan, WEIGHTED, whyNotWeighted } from './pla
  * [TensorRT developer guide, "Q/DQ placement recommendations"]
  */
 export function placeOnInputs(graph: Graph, profile: HardwareProfile): Plan {
+  const shapes = inferShapes(graph);
+  const rowsOf = ({ inputs }: Node): number | null => shapes.of(inputs[0]!)?.at(-2) ?? profile.shapes.batch;
   const decisions = new Map<string, Decision>();
   const readers = new Map<string, Set<string>>();
   const read = (value: string, node: Node): void => {
     readers.set(value, (readers.get(value) ?? new Set()).add(node.name));
   };
   for (const node of graph.nodes) {
-    const reason = whyFloat(graph, profile, node);
+    const reason = whyFloat(graph, profile, node, rowsOf(node));
     decisions.set(node.name, reason === null ? { kind: 'int8' } : float(reason));
     if (reason === null) read(node.inputs[0]!, node);
   }
@@ -32,14 +35,16 @@ export function placeOnInputs(graph: Graph, profile: HardwareProfile): Plan {
   return { decisions, values, readers, fixed: new Map(), ties: tiesOf(graph, profile, values) };
 }
 
-function whyFloat(graph: Graph, profile: HardwareProfile, node: Node): string | null {
+function whyFloat(graph: Graph, profile: HardwareProfile, node: Node, rows: number | null): string | null {
   if (node.domain !== '') return `operators of domain ${node.domain} are left as they are`;
   const forbidden = profile.fusion.float[node.opType];
   if (forbidden) return forbidden;
   if (!profile.fusion.int8.includes(node.opType) || !WEIGHTED.has(node.opType)) {
     return `${profile.id} takes its precision from what it is fused with`;
   }
-  return whyNotWeighted(graph, node) ?? beyondLimits(graph, node, profile) ?? tooNarrow(graph, node, profile.narrow);
+  return (
+    whyNotWeighted(graph, node) ?? beyondLimits(graph, node, profile) ?? tooNarrow(graph, node, profile.narrow, rows)
+  );
 }
 
 /** The operand of a residual sum that does not come straight from an int8 convolution which only the sum reads. */

@@ -101,6 +101,12 @@ t.test('a folder of the user’s adds profiles, and a broken one is refused with
     'mine.yaml': 'id: mine\nextends: x64-avx2\ntitle: Mine\nmatch: { features: [avx2, sse4a] }\n',
   });
   t.equal(profileById('mine', await loadProfiles([good])).scheme.pairSafe, true);
+  const npu = t.testdir({
+    'npu.yaml':
+      'id: my-npu\nextends: ethos-u85\ntitle: Mine\ncompiler: { arguments: ["{model}", --accelerator-config, ethos-u85-1024] }\noracle: { target: ethos-u85-1024 }\n',
+  });
+  const mine = profileById('my-npu', await loadProfiles([npu]));
+  t.match(mine, { outputs: ['tflite', 'onnx'], compiler: { tool: 'vela' }, oracle: { target: 'ethos-u85-1024' } });
   for (const [text, why] of [
     ['id: bad\nextends: nothing\ntitle: Bad\n', /extends nothing/],
     ['id: bad\nextends: bad\ntitle: Bad\n', /extends itself/],

@@ -154,6 +154,18 @@ t.test('TensorRT leaves narrow convolutions in half precision', async (t) => {
   });
 });
 
+t.test('TensorRT leaves a product of one row in half precision', async (t) => {
+  const product = (batch: string | number) =>
+    tinyGraph({
+      inputs: { x: [batch, 32] },
+      outputs: ['y'],
+      constants: { w: noise([32, 32], 1) },
+      nodes: [['MatMul', ['x', 'w'], ['y']]],
+    });
+  t.match(placeQuantizers(product('N'), jetson).decisions.get('y'), { kind: 'int8' });
+  t.match(placeQuantizers(product(1), jetson).decisions.get('y'), { kind: 'float', reason: /product of 1 row/ });
+});
+
 t.test('a transposed convolution has a scale for each output channel, on its own axis', async (t) => {
   const model = tinyGraph({
     inputs: { x: ['N', 16, 8, 8] },
