@@ -19,6 +19,7 @@ import { Measurer } from './measure/measurer.js';
 import { listen } from './serve/http.js';
 import { makeMetrics } from './serve/metrics.js';
 import { Serving } from './serve/serving.js';
+import { poolSettings } from './serve/settings.js';
 import { Store } from './store/store.js';
 import { Journal } from './update/journal.js';
 import { isOnTrial, resume } from './update/resume.js';
@@ -63,7 +64,7 @@ export class Agent {
     this.#outbox = new Outbox(path.join(dataDir, 'outbox'), log);
     this.#store = new Store(path.join(dataDir, 'store'));
     this.#journal = new Journal(path.join(dataDir, 'journal'), this.#clock.now);
-    this.#serving = new Serving(config.queueLimit, () => performance.now());
+    this.#serving = new Serving(poolSettings(config));
     this.#measurer = new Measurer({
       ...{ serving: this.#serving, now: this.#clock.now, soc: this.#facts.soc },
       slotOf: this.#store.slot,
@@ -244,7 +245,7 @@ export class Agent {
 
   /** A device without a model is well; one whose worker does not answer is not. */
   async #isWell(): Promise<boolean> {
-    await this.#serving.served?.worker.ping();
+    await this.#serving.served?.pool.ping();
     return true;
   }
 }

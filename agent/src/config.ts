@@ -41,6 +41,16 @@ export const AgentConfig = z.strictObject({
     .default(64 * 1024 * 1024),
   /** Requests that may wait for the model before more are refused. */
   queueLimit: z.coerce.number().int().positive().default(256),
+  /** Bytes of inputs that may wait. */
+  queueBytes: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(256 * 1024 * 1024),
+  /** Milliseconds in which a request is answered or refused, where it does not say so itself; without it there is no limit. */
+  latencyLimitMs: z.coerce.number().positive().optional(),
+  /** Seconds after which a run of the model counts as hung. */
+  hangLimitS: z.coerce.number().positive().default(30),
   /** Debugging only: kills this process when a state is journaled; docs/update.md. */
   fault: z.string().optional(),
 });

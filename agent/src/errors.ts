@@ -233,3 +233,21 @@ export const WorkerGone = defineError<Cause>(
   ({ cause }) => `The thread that runs the model ended: ${cause}.`,
   () => 'The agent opens the model again; repeat the request.',
 );
+export const WorkerHung = defineError<{ seconds: number }>(
+  'ESP_WORKER_HUNG',
+  503,
+  ({ seconds }) => `The thread that runs the model has not answered for ${seconds} s and was given up.`,
+  () => 'The model is opened on another thread; repeat the request. If it happens again, the model may not end.',
+);
+export const DeadlineExceeded = defineError<{ waitedMs: number }>(
+  'ESP_DEADLINE_EXCEEDED',
+  504,
+  ({ waitedMs }) => `The request waited ${waitedMs} ms and could not be answered in its time any more; it was not run.`,
+  () => 'Send more slowly, or give the request a longer timeout.',
+);
+export const Overloaded = defineError<{ retryAfterMs: number }>(
+  'ESP_OVERLOADED',
+  429,
+  ({ retryAfterMs }) => `The requests that wait already leave no time for this one; in ${retryAfterMs} ms they may.`,
+  () => 'Try again after that time, or send more slowly.',
+);

@@ -14,6 +14,7 @@ import { loadIdentity, saveIdentity } from './link/identity.js';
 import { listen } from './serve/http.js';
 import { makeMetrics } from './serve/metrics.js';
 import { Serving } from './serve/serving.js';
+import { poolSettings } from './serve/settings.js';
 import { Store } from './store/store.js';
 import { readJournal } from './update/journal.js';
 import { AGENT_VERSION } from './version.js';
@@ -54,14 +55,17 @@ async function runCommand(flags: Record<string, unknown>): Promise<void> {
   await new Agent(config, log, makeNotifier(process.env, log)).run(untilSignal());
 }
 
-async function serveCommand(file: string, flags: { name?: string; port: string; host: string }): Promise<void> {
-  const { queueLimit, maxBodyBytes } = AgentConfig.parse({});
-  const serving = new Serving(queueLimit, () => performance.now());
+async function serveCommand(
+  file: string,
+  flags: { name?: string; port: string; host: string; latencyLimit?: string },
+): Promise<void> {
+  const config = AgentConfig.parse(flags.latencyLimit === undefined ? {} : { latencyLimitMs: flags.latencyLimit });
+  const serving = new Serving(poolSettings(config));
   const served = await serving.swapToFile(path.resolve(file), flags.name ?? path.basename(file, '.onnx'));
   const parts = {
     serving,
     metrics: makeMetrics(serving, () => 0),
-    maxBodyBytes,
+    maxBodyBytes: config.maxBodyBytes,
     log: silent,
     now: () => performance.now(),
   };
@@ -118,6 +122,7 @@ function program(): Command {
     .option('--name <name>', 'model name (default: the file name)')
     .option('--port <port>', 'port, 0 = any free one', '4290')
     .option('--host <address>', 'address', '127.0.0.1')
+    .option('--latency-limit <ms>', 'milliseconds in which a request is to be answered, or refused')
     .action(serveCommand);
   command
     .command('facts')

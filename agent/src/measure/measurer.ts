@@ -33,7 +33,7 @@ export class Measurer {
     const feeds = this.#goldenFeeds(served, served.digest);
     const startedAt = now();
     const before = readConditions();
-    const done = await serving.benchmark({ feeds, limitMs: LIMIT_MS, windowRuns: WINDOW_RUNS });
+    const done = await serving.benchmark(feeds, { limitMs: LIMIT_MS, windowRuns: WINDOW_RUNS });
     const after = readConditions();
     if (!done || done.served !== served) return null;
     const { samplesUs, steady } = chooseWindows(done.result.windows);
@@ -92,6 +92,6 @@ export class Measurer {
   /** Sample 0 of the first golden case: batch 1, real data where the controller had some. */
   #goldenFeeds(served: Served, digest: string): Tensors {
     const [first] = readGolden(this.parts.slotOf(digest), served.manifest!);
-    return tensorsOf(first!.inputs, served.worker.inputs);
+    return tensorsOf(first!.inputs, served.pool.inputs);
   }
 }

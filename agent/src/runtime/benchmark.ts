@@ -1,7 +1,15 @@
 /** Single-stream latency of a session: one run after another on this thread, as MLPerf's scenario of that name. */
 
-import type { Session } from './onnx.js';
-import type { BenchmarkPlan, BenchmarkResult } from './protocol.js';
+/** Latencies of repeated runs on one thread, microseconds, in the order they ran. */
+export interface BenchmarkResult {
+  readonly coldUs: number;
+  readonly windows: readonly (readonly number[])[];
+}
+
+export interface BenchmarkLimits {
+  readonly limitMs: number;
+  readonly windowRuns: number;
+}
 
 const WARM_WINDOW = 20;
 const WARM_AGREEMENT = 1.05;
@@ -33,17 +41,13 @@ const isSteady = (windows: readonly (readonly number[])[]): boolean => {
 /**
  * Warms up until three windows of 20 runs agree within 5%, then measures windows until the last three are steady or the
  * time is over. All windows come back: which of them count is decided by who reads them.
+ * @param timed microseconds of so many runs, one after another on one thread
  */
-export async function benchmark(session: Session, plan: BenchmarkPlan, now: () => number): Promise<BenchmarkResult> {
-  const timed = async (runs: number): Promise<number[]> => {
-    const times: number[] = [];
-    for (let run = 0; run < runs; run++) {
-      const from = now();
-      await session.run(plan.feeds);
-      times.push((now() - from) * 1000);
-    }
-    return times;
-  };
+export async function benchmark(
+  timed: (runs: number) => Promise<readonly number[]>,
+  plan: BenchmarkLimits,
+  now: () => number,
+): Promise<BenchmarkResult> {
   const startedAt = now();
   const [coldUs = 0] = await timed(1);
   const warm: number[] = [];
@@ -51,7 +55,7 @@ export async function benchmark(session: Session, plan: BenchmarkPlan, now: () =
     warm.push(quantile(await timed(WARM_WINDOW), 0.5));
     if (warm.length >= WINDOWS_TO_AGREE && spread(warm.slice(-WINDOWS_TO_AGREE)) <= WARM_AGREEMENT) break;
   }
-  const windows: number[][] = [];
+  const windows: (readonly number[])[] = [];
   do windows.push(await timed(plan.windowRuns));
   while (!isSteady(windows) && now() - startedAt < plan.limitMs);
   return { coldUs, windows };

@@ -3,28 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { GoldenFile, type Manifest, type TensorSpec } from '@espalier/proto';
 import type { TensorData, Tensors, TensorValue } from './protocol.js';
-
-const ARRAYS: Readonly<Record<string, new (buffer: ArrayBuffer) => TensorData>> = {
-  float32: Float32Array,
-  float64: Float64Array,
-  int8: Int8Array,
-  uint8: Uint8Array,
-  int16: Int16Array,
-  uint16: Uint16Array,
-  float16: Uint16Array,
-  int32: Int32Array,
-  uint32: Uint32Array,
-  int64: BigInt64Array,
-  uint64: BigUint64Array,
-  bool: Uint8Array,
-};
-
-/** Bytes as values of an ONNX type; copied, so that alignment does not matter. */
-export function decodeValues(type: string, bytes: Uint8Array): TensorData {
-  const array = ARRAYS[type];
-  if (!array) throw new TypeError(`tensors of type ${type} are not supported`);
-  return new array(new Uint8Array(bytes).buffer);
-}
+import { decodeValues } from './values.js';
 
 export type GoldenCase = GoldenFile['cases'][number];
 

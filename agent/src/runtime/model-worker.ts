@@ -1,8 +1,10 @@
-/** The main thread's side of a worker: one loaded model, first in first out, with a bound on what waits. */
+/** The main thread's side of one worker thread: one session, one request after another. */
 import { Worker } from 'node:worker_threads';
 import type { CodedError, SessionOptions, TensorSpec } from '@espalier/proto';
-import { InferenceFailed, ModelLoadFailed, QueueFull, WorkerGone } from '../errors.js';
-import type { BenchmarkPlan, BenchmarkResult, Numbered, Reply, Request, Tensors } from './protocol.js';
+import { InferenceFailed, ModelLoadFailed, WorkerGone } from '../errors.js';
+import type { BatchLayout } from './layout.js';
+import type { Numbered, Reply, Request, Tensors } from './protocol.js';
+import type { Slab } from './slabs.js';
 
 // ONNX Runtime 1.29 and newer report model names, hashes and timings to their maker unless this is set when the library
 // loads. It is set here because a worker's own `process.env` is a copy; child processes inherit it.
@@ -10,19 +12,20 @@ process.env.ORT_DISABLE_TELEMETRY = '1';
 
 type Waiting = { resolve(reply: Reply): void; reject(error: Error): void };
 
+/** The program of a worker thread. */
+export const WORKER_SCRIPT = new URL('./worker.js', import.meta.url);
+
 export class ModelWorker {
   readonly inputs: TensorSpec[] = [];
   readonly outputs: TensorSpec[] = [];
   #waiting = new Map<number, Waiting>();
   #nextId = 1;
   #gone: CodedError | null = null;
-  /** Called once, when the thread has ended. */
+  readonly #shared = new Set<number>();
+  /** Called once, when the thread has ended or was given up. */
   onGone: (cause: CodedError) => void = () => undefined;
 
-  private constructor(
-    private readonly worker: Worker,
-    private readonly queueLimit: number,
-  ) {
+  private constructor(private readonly worker: Worker) {
     worker.on('message', (reply: Numbered<Reply>) => {
       const waiting = this.#waiting.get(reply.id);
       this.#waiting.delete(reply.id);
@@ -33,8 +36,8 @@ export class ModelWorker {
   }
 
   /** Opens a model on a thread of its own. @throws ESP_MODEL_LOAD_FAILED */
-  static async open(file: string, options: SessionOptions, queueLimit: number): Promise<ModelWorker> {
-    const model = new ModelWorker(new Worker(new URL('./worker.js', import.meta.url)), queueLimit);
+  static async open(file: string, options: SessionOptions, script = WORKER_SCRIPT): Promise<ModelWorker> {
+    const model = new ModelWorker(new Worker(script));
     const reply = await model.#ask({ kind: 'load', file, options });
     if (reply.kind !== 'loaded') {
       void model.close();
@@ -49,22 +52,26 @@ export class ModelWorker {
     return this.#gone === null;
   }
 
-  get queued(): number {
-    return this.#waiting.size;
-  }
-
-  /** @throws ESP_QUEUE_FULL, ESP_INFERENCE_FAILED, ESP_WORKER_GONE */
+  /** @throws ESP_INFERENCE_FAILED, ESP_WORKER_GONE */
   async run(feeds: Tensors): Promise<Tensors> {
-    if (this.#waiting.size >= this.queueLimit) throw QueueFull({ limit: this.queueLimit });
-    const reply = await this.#ask({ kind: 'run', feeds });
-    if (reply.kind === 'outputs') return reply.outputs;
-    throw InferenceFailed({ cause: reply.kind === 'failed' ? reply.message : reply.kind });
+    return (await this.#want('outputs', { kind: 'run', feeds })).outputs;
   }
 
-  async benchmark(plan: BenchmarkPlan): Promise<BenchmarkResult> {
-    const reply = await this.#ask({ kind: 'benchmark', plan });
-    if (reply.kind === 'benchmarked') return reply.result;
-    throw InferenceFailed({ cause: reply.kind === 'failed' ? reply.message : reply.kind });
+  /** Runs the first rows of a slab; null when the outputs lie in the slab. @throws as {@link run} */
+  async batch(slab: Slab, { inputs, outputs }: BatchLayout, rows: number): Promise<Tensors | null> {
+    if (!this.#shared.has(slab.id)) {
+      this.#shared.add(slab.id);
+      const join = <Row>(list: readonly Row[], buffers: readonly SharedArrayBuffer[]) =>
+        list.map((row, index) => ({ row, buffer: buffers[index]! }));
+      const slots = { inputs: join(inputs, slab.inputs), outputs: join(outputs ?? [], slab.outputs) };
+      this.worker.postMessage({ kind: 'share', slab: { id: slab.id, ...slots } } satisfies Request);
+    }
+    return (await this.#want('batched', { kind: 'batch', slab: slab.id, rows })).outputs;
+  }
+
+  /** Milliseconds of repeated runs: at least `runs`, until `forMs` are over. */
+  async measure(feeds: Tensors, runs: number, forMs: number): Promise<readonly number[]> {
+    return (await this.#want('measured', { kind: 'measure', feeds, runs, forMs })).timesMs;
   }
 
   /** Resolves when the thread answers: it is neither dead nor stuck. */
@@ -78,6 +85,19 @@ export class ModelWorker {
     const ended = new Promise<void>((resolve) => this.worker.once('exit', () => resolve()));
     await this.#ask({ kind: 'close' }).catch(() => undefined);
     await ended;
+  }
+
+  /** Gives a stuck thread up: what waits for it is answered with the error, and it ends itself if it ever comes back. */
+  abandon(error: CodedError): void {
+    this.worker.postMessage({ kind: 'close', id: 0 });
+    this.worker.unref();
+    this.#end(error);
+  }
+
+  async #want<K extends Reply['kind']>(kind: K, request: Request): Promise<Extract<Reply, { kind: K }>> {
+    const reply = await this.#ask(request);
+    if (reply.kind === kind) return reply as Extract<Reply, { kind: K }>;
+    throw InferenceFailed({ cause: reply.kind === 'failed' ? reply.message : reply.kind });
   }
 
   #ask(request: Request): Promise<Reply> {

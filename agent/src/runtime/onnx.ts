@@ -7,8 +7,31 @@ export interface Session {
   readonly inputs: TensorSpec[];
   readonly outputs: TensorSpec[];
   run(feeds: Tensors): Promise<Tensors>;
+  /** Binds tensors to run again and again; outputs with memory of their own are written there. */
+  prepare(feeds: Tensors, into: Tensors): Prepared;
   close(): Promise<void>;
 }
+
+export interface Prepared {
+  /** Runs on what the bound memory holds now. Gives the outputs, or null when all of them went into bound memory. */
+  run(): Promise<Tensors | null>;
+}
+
+const toOrt = (tensors: Tensors): Record<string, ort.Tensor> =>
+  Object.fromEntries(
+    Object.entries(tensors).map(([name, { type, shape, data }]) => [
+      name,
+      new ort.Tensor(type as 'float32', data as Float32Array, shape),
+    ]),
+  );
+
+const fromOrt = (results: ort.InferenceSession.ReturnType): Tensors =>
+  Object.fromEntries(
+    Object.entries(results).map(([name, value]) => [
+      name,
+      { type: value.type, shape: value.dims, data: value.data as TensorData },
+    ]),
+  );
 
 const toSpec = (meta: ort.InferenceSession.ValueMetadata): TensorSpec =>
   meta.isTensor
@@ -30,18 +53,18 @@ export async function openSession(file: string, options: SessionOptions): Promis
   return {
     inputs: session.inputMetadata.map(toSpec),
     outputs: session.outputMetadata.map(toSpec),
-    async run(feeds) {
-      const tensors = Object.entries(feeds).map(
-        ([name, { type, shape, data }]) =>
-          [name, new ort.Tensor(type as 'float32', data as Float32Array, shape)] as const,
-      );
-      const results = await session.run(Object.fromEntries(tensors));
-      return Object.fromEntries(
-        Object.entries(results).map(([name, value]) => [
-          name,
-          { type: value.type, shape: value.dims, data: value.data as TensorData },
-        ]),
-      );
+    run: async (feeds) => fromOrt(await session.run(toOrt(feeds))),
+    prepare(feeds, into) {
+      const inputs = toOrt(feeds);
+      const fetches = toOrt(into);
+      const isBound = session.outputNames.every((name) => name in fetches);
+      return {
+        run: async () => {
+          if (!isBound) return fromOrt(await session.run(inputs));
+          await session.run(inputs, fetches);
+          return null;
+        },
+      };
     },
     close: () => session.release(),
   };

@@ -1,5 +1,6 @@
-/** What main thread and worker say to each other. Tensors travel as typed arrays and are transferred, not copied. */
+/** What main thread and worker say to each other. Batches lie in shared memory; other tensors are transferred. */
 import type { SessionOptions, TensorSpec } from '@espalier/proto';
+import type { RowSpec } from './layout.js';
 
 export type TensorData =
   | Float32Array
@@ -21,29 +22,29 @@ export interface TensorValue {
 }
 export type Tensors = Readonly<Record<string, TensorValue>>;
 
-/** Latencies of repeated runs on one thread, microseconds, in the order they ran. */
-export interface BenchmarkResult {
-  readonly coldUs: number;
-  readonly windows: readonly (readonly number[])[];
-}
-
-export interface BenchmarkPlan {
-  readonly feeds: Tensors;
-  readonly limitMs: number;
-  readonly windowRuns: number;
+/** A slab as a worker sees it; told once, then named by its id. */
+export interface SharedSlab {
+  readonly id: number;
+  readonly inputs: readonly { readonly row: RowSpec; readonly buffer: SharedArrayBuffer }[];
+  readonly outputs: readonly { readonly row: RowSpec; readonly buffer: SharedArrayBuffer }[];
 }
 
 export type Request =
   | { readonly kind: 'load'; readonly file: string; readonly options: SessionOptions }
   | { readonly kind: 'run'; readonly feeds: Tensors }
-  | { readonly kind: 'benchmark'; readonly plan: BenchmarkPlan }
+  | { readonly kind: 'share'; readonly slab: SharedSlab }
+  /** Runs the first rows of a slab. Outputs land in the slab; they come back only when it has no slots for them. */
+  | { readonly kind: 'batch'; readonly slab: number; readonly rows: number }
+  /** Repeats one run, at least `runs` times and until `forMs` are over. */
+  | { readonly kind: 'measure'; readonly feeds: Tensors; readonly runs: number; readonly forMs: number }
   | { readonly kind: 'ping' }
   | { readonly kind: 'close' };
 
 export type Reply =
   | { readonly kind: 'loaded'; readonly inputs: TensorSpec[]; readonly outputs: TensorSpec[] }
   | { readonly kind: 'outputs'; readonly outputs: Tensors }
-  | { readonly kind: 'benchmarked'; readonly result: BenchmarkResult }
+  | { readonly kind: 'batched'; readonly outputs: Tensors | null }
+  | { readonly kind: 'measured'; readonly timesMs: readonly number[] }
   | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly message: string };
 

@@ -37,7 +37,7 @@ async function readBody(request: IncomingMessage, limitBytes: number): Promise<B
   return Buffer.concat(chunks);
 }
 
-const metadata = ({ name, version, worker }: Served): unknown => {
+const metadata = ({ name, version, pool }: Served): unknown => {
   const tensor = ({ name, type, shape }: { name: string; type: string; shape: readonly (number | string)[] }) => ({
     name,
     datatype: datatypeOf(type),
@@ -48,8 +48,8 @@ const metadata = ({ name, version, worker }: Served): unknown => {
     name,
     versions: [version],
     platform: 'onnxruntime_onnx',
-    inputs: worker.inputs.map(tensor),
-    outputs: worker.outputs.map(tensor),
+    inputs: pool.inputs.map(tensor),
+    outputs: pool.outputs.map(tensor),
   };
 };
 
@@ -60,8 +60,9 @@ async function infer(parts: HttpParts, name: string, request: IncomingMessage): 
   // After the body: a slow upload may outlast a swap, and the old model ends with it.
   const served = parts.serving.model(name);
   const { request: asked, binary } = parseBody(body, length === undefined ? null : Number(length));
-  const outputs = await parts.serving.infer(served, readInputs(asked, binary, served.worker.inputs), arrivedMs);
-  const { body: answer, headerLength } = writeResponse(served.name, served.version, asked, outputs);
+  const result = await parts.serving.infer(served, readInputs(asked, binary, served.pool.inputs), { arrivedMs });
+  const { body: answer, headerLength } = writeResponse(served.name, served.version, asked, result.outputs);
+  result.release();
   if (headerLength === null) return { body: answer, headers: { 'content-type': 'application/json' } };
   return {
     body: answer,
@@ -78,7 +79,7 @@ async function route(parts: HttpParts, request: IncomingMessage): Promise<Answer
   if (method !== 'GET') throw RouteNotFound({ method, path: pathname });
   if (model && model[2] !== 'infer') {
     const served = serving.model(decodeURIComponent(model[1]!));
-    return model[2] === 'ready' ? { status: served.worker.alive ? 200 : 503, json: {} } : { json: metadata(served) };
+    return model[2] === 'ready' ? { status: served.pool.alive ? 200 : 503, json: {} } : { json: metadata(served) };
   }
   switch (pathname) {
     case '/v2/health/live':

@@ -33,7 +33,7 @@ export function makeMetrics(serving: Serving, outboxLength: () => number): Agent
   counter('espalier_requests_total', 'Inference requests since start', () => serving.requests);
   counter('espalier_request_failures_total', 'Inference requests that the model failed', () => serving.failures);
   gauge('espalier_healthy', '1 while a model is served', () => Number(serving.healthy));
-  gauge('espalier_queue_length', 'Requests that wait for the model', () => serving.served?.worker.queued ?? 0);
+  gauge('espalier_queue_length', 'Requests that wait for the model', () => serving.served?.pool.queued ?? 0);
   gauge('espalier_outbox_length', 'Reports that the controller has not acknowledged', outboxLength);
   return { text: () => registry.metrics() };
 }

@@ -3,10 +3,13 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type CodedError, type Manifest, SessionOptions, SignedManifest } from '@espalier/proto';
-import { ModelNotLoaded, QueueFull } from '../errors.js';
+import { DeadlineExceeded, ModelNotLoaded, Overloaded, QueueFull } from '../errors.js';
 import { LatencyWindow } from '../measure/latency-window.js';
-import { ModelWorker } from '../runtime/model-worker.js';
-import type { BenchmarkPlan, BenchmarkResult, Tensors } from '../runtime/protocol.js';
+import type { BenchmarkLimits, BenchmarkResult } from '../runtime/benchmark.js';
+import type { InferenceResult } from '../runtime/inference.js';
+import { type InferOptions, ModelPool, type PoolSettings } from '../runtime/model-pool.js';
+import type { Tensors } from '../runtime/protocol.js';
+import type { RawTensors } from '../runtime/values.js';
 
 export interface Served {
   readonly name: string;
@@ -15,8 +18,12 @@ export interface Served {
   readonly digest: string | null;
   readonly manifest: Manifest | null;
   readonly options: SessionOptions;
-  readonly worker: ModelWorker;
+  readonly pool: ModelPool;
 }
+
+/** A request that was refused says something of the load, nothing of the model. */
+const saysOfTheLoad = (error: unknown): boolean =>
+  QueueFull.is(error) || Overloaded.is(error) || DeadlineExceeded.is(error);
 
 export class Serving {
   #served: Served | null = null;
@@ -30,48 +37,45 @@ export class Serving {
   /** Called when the thread of the model that serves has ended by itself. */
   onLost: (cause: CodedError) => void = () => undefined;
 
-  constructor(
-    private readonly queueLimit: number,
-    private readonly now: () => number,
-  ) {}
+  constructor(private readonly settings: PoolSettings) {}
 
   get served(): Served | null {
     return this.#served;
   }
 
   get healthy(): boolean {
-    return this.#served?.worker.alive ?? false;
+    return this.#served?.pool.alive ?? false;
   }
 
   /** Loads a slot beside what serves, then flips; requests under way are answered by the old one, which then ends. */
   async swapToSlot(slot: string): Promise<Served> {
     const { manifest } = SignedManifest.parse(JSON.parse(readFileSync(path.join(slot, 'manifest.json'), 'utf8')));
     const options = manifest.runtime.sessionOptions;
-    const worker = await ModelWorker.open(path.join(slot, manifest.entry), options, this.queueLimit);
+    const pool = await ModelPool.open(path.join(slot, manifest.entry), options, this.settings);
     return this.#flip({
       name: manifest.model.name,
       version: manifest.model.version,
       digest: path.basename(slot),
       manifest,
       options,
-      worker,
+      pool,
     });
   }
 
   /** Serves a file that no controller knows. */
   async swapToFile(file: string, name: string): Promise<Served> {
     const options = SessionOptions.parse({});
-    const worker = await ModelWorker.open(file, options, this.queueLimit);
-    return this.#flip({ name, version: '1', digest: null, manifest: null, options, worker });
+    const pool = await ModelPool.open(file, options, this.settings);
+    return this.#flip({ name, version: '1', digest: null, manifest: null, options, pool });
   }
 
   async #flip(next: Served): Promise<Served> {
     const before = this.#served;
     this.#served = next;
     this.live = new LatencyWindow();
-    next.worker.onGone = (cause) => this.#served === next && this.onLost(cause);
+    next.pool.onGone = (cause) => this.#served === next && this.onLost(cause);
     this.onChanged();
-    await before?.worker.close();
+    await before?.pool.close();
     return next;
   }
 
@@ -82,22 +86,26 @@ export class Serving {
   }
 
   /** One inference, timed from its arrival. */
-  async infer(served: Served, feeds: Tensors, arrivedMs = this.now()): Promise<Tensors> {
+  async infer(served: Served, feeds: RawTensors, options: InferOptions = {}): Promise<InferenceResult> {
+    const { now } = this.settings;
+    const { arrivedMs = now() } = options;
     this.requests++;
     try {
-      const outputs = await served.worker.run(feeds);
-      this.live.record((this.now() - arrivedMs) * 1000);
-      return outputs;
+      const result = await served.pool.infer(feeds, { ...options, arrivedMs });
+      this.live.record((now() - arrivedMs) * 1000);
+      return result;
     } catch (error) {
-      // A queue that is full says something of the load, nothing of the model.
-      if (!QueueFull.is(error)) this.failures++;
+      if (!saysOfTheLoad(error)) this.failures++;
       throw error;
     }
   }
 
-  async benchmark(plan: BenchmarkPlan): Promise<{ served: Served; result: BenchmarkResult } | null> {
+  async benchmark(
+    feeds: Tensors,
+    limits: BenchmarkLimits,
+  ): Promise<{ served: Served; result: BenchmarkResult } | null> {
     const served = this.#served;
-    return served ? { served, result: await served.worker.benchmark(plan) } : null;
+    return served ? { served, result: await served.pool.benchmark(feeds, limits) } : null;
   }
 
   /** Serves nothing any more: there was nothing before the model that failed. */
@@ -105,11 +113,11 @@ export class Serving {
     const before = this.#served;
     this.#served = null;
     this.onChanged();
-    await before?.worker.close();
+    await before?.pool.close();
   }
 
   async close(): Promise<void> {
     this.onLost = () => undefined;
-    await this.#served?.worker.close();
+    await this.#served?.pool.close();
   }
 }

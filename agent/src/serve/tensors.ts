@@ -2,8 +2,7 @@
 import type { TensorSpec } from '@espalier/proto';
 import { z } from 'zod';
 import { RequestInvalid } from '../errors.js';
-import { decodeValues } from '../runtime/golden.js';
-import type { Tensors, TensorValue } from '../runtime/protocol.js';
+import { bytesOf, decodeValues, elementBytes, elementsOf, type RawTensor, type RawTensors } from '../runtime/values.js';
 
 const DATATYPES: Readonly<Record<string, string>> = {
   FP32: 'float32',
@@ -62,9 +61,9 @@ export function parseBody(body: Buffer, headerLength: number | null): { request:
 }
 
 /** The request's inputs as tensors that fit the model. @throws ESP_REQUEST_INVALID naming the input */
-export function readInputs(request: InferRequest, binary: Buffer, specs: readonly TensorSpec[]): Tensors {
+export function readInputs(request: InferRequest, binary: Buffer, specs: readonly TensorSpec[]): RawTensors {
   let at = 0;
-  const feeds: Record<string, TensorValue> = {};
+  const feeds: Record<string, RawTensor> = {};
   for (const input of request.inputs) {
     const spec = specs.find(({ name }) => name === input.name);
     if (!spec)
@@ -76,7 +75,7 @@ export function readInputs(request: InferRequest, binary: Buffer, specs: readonl
       throw RequestInvalid({ problem: `input ${input.name} is ${datatypeOf(spec.type)}, not ${input.datatype}` });
     checkShape(input.name, input.shape, spec.shape);
     const size = input.parameters?.binary_data_size;
-    const count = input.shape.reduce((product, dim) => product * dim, 1);
+    const count = elementsOf(input.shape);
     if (typeof size === 'number') {
       if (at + size > binary.length)
         throw RequestInvalid({
@@ -98,22 +97,16 @@ function checkShape(name: string, shape: readonly number[], wanted: TensorSpec['
   if (!fits) throw RequestInvalid({ problem: `input ${name} has shape [${shape}], the model takes [${wanted}]` });
 }
 
-function fromBytes(
-  name: string,
-  type: string,
-  shape: readonly number[],
-  count: number,
-  bytes: Uint8Array,
-): TensorValue {
-  const width = decodeValues(type, new Uint8Array(0)).BYTES_PER_ELEMENT;
-  if (bytes.length !== count * width)
+function fromBytes(name: string, type: string, shape: readonly number[], count: number, bytes: Uint8Array): RawTensor {
+  const needed = count * (elementBytes(type) ?? 0);
+  if (bytes.length !== needed)
     throw RequestInvalid({
-      problem: `input ${name} of shape [${shape}] needs ${count * width} bytes and got ${bytes.length}`,
+      problem: `input ${name} of shape [${shape}] needs ${needed} bytes and got ${bytes.length}`,
     });
-  return { type, shape, data: decodeValues(type, bytes) };
+  return { type, shape, bytes };
 }
 
-function fromJson(name: string, type: string, shape: readonly number[], count: number, data: unknown): TensorValue {
+function fromJson(name: string, type: string, shape: readonly number[], count: number, data: unknown): RawTensor {
   const flat = Array.isArray(data) ? data.flat(Number.POSITIVE_INFINITY) : null;
   if (!flat || flat.length !== count)
     throw RequestInvalid({
@@ -121,11 +114,10 @@ function fromJson(name: string, type: string, shape: readonly number[], count: n
     });
   if (!flat.every((value) => typeof value === 'number' || typeof value === 'boolean'))
     throw RequestInvalid({ problem: `input ${name} holds a value that is not a number` });
-  const values = decodeValues(type, new Uint8Array(0));
-  const target = new (values.constructor as new (length: number) => typeof values)(count);
+  const target = decodeValues(type, new Uint8Array(count * (elementBytes(type) ?? 0)));
   const isBig = target instanceof BigInt64Array || target instanceof BigUint64Array;
   for (let at = 0; at < count; at++) target[at] = isBig ? BigInt(flat[at] as number) : Number(flat[at]);
-  return { type, shape, data: target };
+  return { type, shape, bytes: bytesOf(target) };
 }
 
 /** The response: JSON, and when binary outputs were asked for, their bytes after it with the header's length. */
@@ -133,7 +125,7 @@ export function writeResponse(
   model: string,
   version: string,
   request: InferRequest,
-  outputs: Tensors,
+  outputs: RawTensors,
 ): { body: Buffer; headerLength: number | null } {
   const names = request.outputs?.map(({ name }) => name) ?? Object.keys(outputs);
   const allBinary = request.parameters?.binary_data_output === true;
@@ -144,8 +136,9 @@ export function writeResponse(
       throw RequestInvalid({ problem: `the model has no output ${name}; it has ${Object.keys(outputs).join(', ')}` });
     const base = { name, shape: value.shape, datatype: datatypeOf(value.type) };
     const asked = request.outputs?.find((output) => output.name === name)?.parameters?.binary_data;
-    if (asked !== true && !(allBinary && asked !== false)) return { ...base, data: Array.from(value.data, Number) };
-    const bytes = Buffer.from(value.data.buffer, value.data.byteOffset, value.data.byteLength);
+    if (asked !== true && !(allBinary && asked !== false))
+      return { ...base, data: Array.from(decodeValues(value.type, value.bytes), Number) };
+    const bytes = Buffer.from(value.bytes.buffer, value.bytes.byteOffset, value.bytes.byteLength);
     chunks.push(bytes);
     return { ...base, parameters: { binary_data_size: bytes.length } };
   });

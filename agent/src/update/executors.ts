@@ -4,7 +4,15 @@ import path from 'node:path';
 import type { SignedManifest, UpdateStep } from '@espalier/proto';
 import { sleep } from '../common/backoff.js';
 import { syncFolder, writeDurably } from '../common/files.js';
-import { DigestMismatch, DiskFull, HealthFailed, LengthMismatch, QueueFull, WorkerGone } from '../errors.js';
+import {
+  DigestMismatch,
+  DiskFull,
+  HealthFailed,
+  LengthMismatch,
+  QueueFull,
+  WorkerGone,
+  WorkerHung,
+} from '../errors.js';
 import { download } from '../link/download.js';
 import type { Rpc } from '../link/rpc.js';
 import { checkCase, type GoldenCase, readGolden } from '../runtime/golden.js';
@@ -131,12 +139,12 @@ async function probe(served: Served, golden: GoldenCase, signal: AbortSignal): P
     throw HealthFailed({ cause: `no answer to a golden case within ${HEALTH_ANSWER_MS / 1000} s` });
   });
   try {
-    const cause = await Promise.race([checkCase(served.worker, golden, served.manifest!), late]);
+    const cause = await Promise.race([checkCase(served.pool, golden, served.manifest!), late]);
     if (cause) throw HealthFailed({ cause });
   } catch (error) {
     // Busy is not ill: the requests that fill the queue are counted themselves.
     if (QueueFull.is(error)) return;
-    throw WorkerGone.is(error) ? HealthFailed({ cause: error.message }) : error;
+    throw WorkerGone.is(error) || WorkerHung.is(error) ? HealthFailed({ cause: error.message }) : error;
   } finally {
     limit.abort();
     late.catch(() => undefined);
