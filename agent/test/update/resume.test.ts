@@ -4,12 +4,15 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { silent } from '@espalier/agent/common/log';
+import { AgentConfig } from '@espalier/agent/config';
 import { Serving } from '@espalier/agent/serve/serving';
+import { poolSettings } from '@espalier/agent/serve/settings';
 import { Store } from '@espalier/agent/store/store';
 import { isOnTrial, resume } from '@espalier/agent/update/resume';
 import type { Execution } from '@espalier/agent/update/update.types';
 import { SessionOptions } from '@espalier/proto';
 import t from 'tap';
+import { until } from '../../../test/support/process.ts';
 
 const sample = path.join(import.meta.dirname, '../../../deploy/sample/fashion-ds.onnx');
 const scratch = mkdtempSync(path.join(os.tmpdir(), 'espalier-resume-'));
@@ -46,7 +49,7 @@ function device(name: string): { store: Store; serving: Serving } {
   putSlot(store, good, bytes);
   putSlot(store, other, bytes);
   putSlot(store, broken, bytes.subarray(0, 999));
-  return { store, serving: new Serving(8, () => performance.now()) };
+  return { store, serving: new Serving(poolSettings(AgentConfig.parse({}))) };
 }
 
 t.test('what served before serves again', async (t) => {
@@ -77,19 +80,25 @@ t.test('a device with nothing is well; one where nothing loads says so', async (
   await t.rejects(resume(store, serving, silent), { code: 'ESP_DEGRADED' });
 });
 
-t.test('a thread that ends by itself is told of, one that is replaced is not', async (t) => {
+t.test('a thread that ends by itself is opened again; only when that fails the model is lost', async (t) => {
   const { store, serving } = device('lost');
   const lost: string[] = [];
   serving.onLost = ({ code }) => lost.push(code);
   await serving.swapToSlot(store.slot(good));
   await serving.swapToSlot(store.slot(other));
-  t.strictSame(lost, []);
-  const { worker } = serving.served!.worker as unknown as { worker: Worker };
-  await worker.terminate();
-  t.strictSame(lost, ['ESP_WORKER_GONE']);
+  t.strictSame(lost, [], 'one that is replaced is not lost');
+  type Threads = { workers: { seats: { worker: { worker: Worker } }[] } };
+  const { workers } = serving.served!.pool as unknown as Threads;
+  await workers.seats[0]!.worker.worker.terminate();
   t.notOk(serving.healthy);
+  await until('the thread is there again', async () => serving.healthy || null, 10_000, 20);
+  t.strictSame(lost, []);
+  writeFileSync(path.join(store.slot(other), 'model.onnx'), 'broken meanwhile');
+  await workers.seats[0]!.worker.worker.terminate();
+  await until('the loss is told', async () => (lost.length > 0 ? lost : null), 10_000, 20);
+  t.strictSame(lost, ['ESP_MODEL_LOAD_FAILED']);
   await serving.swapToSlot(store.slot(good));
-  t.ok(serving.healthy, 'and the model can be opened again');
+  t.ok(serving.healthy, 'and another model can be opened');
   await serving.close();
 });
 
