@@ -19,7 +19,7 @@ import { Measurer } from './measure/measurer.js';
 import { listen } from './serve/http.js';
 import { makeMetrics } from './serve/metrics.js';
 import { Serving } from './serve/serving.js';
-import { poolSettings } from './serve/settings.js';
+import { makeTuner, poolSettings } from './serve/settings.js';
 import { Store } from './store/store.js';
 import { Journal } from './update/journal.js';
 import { isOnTrial, resume } from './update/resume.js';
@@ -64,7 +64,10 @@ export class Agent {
     this.#outbox = new Outbox(path.join(dataDir, 'outbox'), log);
     this.#store = new Store(path.join(dataDir, 'store'));
     this.#journal = new Journal(path.join(dataDir, 'journal'), this.#clock.now);
-    this.#serving = new Serving(poolSettings(config));
+    this.#serving = new Serving(
+      poolSettings(config),
+      makeTuner(config, path.join(dataDir, 'plans'), this.#facts.cpu, log),
+    );
     this.#measurer = new Measurer({
       ...{ serving: this.#serving, now: this.#clock.now, soc: this.#facts.soc },
       slotOf: this.#store.slot,

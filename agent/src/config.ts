@@ -49,6 +49,10 @@ export const AgentConfig = z.strictObject({
     .default(256 * 1024 * 1024),
   /** Milliseconds in which a request is answered or refused, where it does not say so itself; without it there is no limit. */
   latencyLimitMs: z.coerce.number().positive().optional(),
+  /** Seconds that the search for the best way to run a model may take on this device; 0 searches nothing. */
+  tuneLimitS: z.coerce.number().min(0).default(60),
+  /** Requests that may run as one batch, where the model is proven to take batches. */
+  largestBatch: z.coerce.number().int().positive().default(16),
   /** Seconds after which a run of the model counts as hung. */
   hangLimitS: z.coerce.number().positive().default(30),
   /** Debugging only: kills this process when a state is journaled; docs/update.md. */

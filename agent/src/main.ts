@@ -1,10 +1,10 @@
 /** Command line of the agent, and its composition root. */
-import { hostname } from 'node:os';
+import { homedir, hostname } from 'node:os';
 import path from 'node:path';
 import { CodedError } from '@espalier/proto';
 import { Command } from 'commander';
 import { Agent } from './agent.js';
-import { makeLog, silent } from './common/log.js';
+import { makeLog } from './common/log.js';
 import { makeNotifier } from './common/notify.js';
 import { AgentConfig, DEFAULT_DATA_DIR, loadConfig } from './config.js';
 import { AlreadyEnrolled, NotEnrolled } from './errors.js';
@@ -14,7 +14,7 @@ import { loadIdentity, saveIdentity } from './link/identity.js';
 import { listen } from './serve/http.js';
 import { makeMetrics } from './serve/metrics.js';
 import { Serving } from './serve/serving.js';
-import { poolSettings } from './serve/settings.js';
+import { makeTuner, poolSettings } from './serve/settings.js';
 import { Store } from './store/store.js';
 import { readJournal } from './update/journal.js';
 import { AGENT_VERSION } from './version.js';
@@ -55,22 +55,34 @@ async function runCommand(flags: Record<string, unknown>): Promise<void> {
   await new Agent(config, log, makeNotifier(process.env, log)).run(untilSignal());
 }
 
-async function serveCommand(
-  file: string,
-  flags: { name?: string; port: string; host: string; latencyLimit?: string },
-): Promise<void> {
-  const config = AgentConfig.parse(flags.latencyLimit === undefined ? {} : { latencyLimitMs: flags.latencyLimit });
-  const serving = new Serving(poolSettings(config));
-  const served = await serving.swapToFile(path.resolve(file), flags.name ?? path.basename(file, '.onnx'));
+interface ServeFlags {
+  readonly name?: string;
+  readonly port: string;
+  readonly host: string;
+  readonly latencyLimitMs?: string;
+  readonly tuneLimitS?: string;
+  readonly plans?: string;
+  readonly logLevel: string;
+}
+
+const cacheDir = (): string =>
+  path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'espalier-agent', 'plans');
+
+async function serveCommand(file: string, { name, port, host, plans, ...settings }: ServeFlags): Promise<void> {
+  const config = AgentConfig.parse(settings);
+  const log = makeLog(config.logLevel);
+  const tuner = makeTuner(config, plans ?? cacheDir(), readFacts().cpu, log);
+  const serving = new Serving(poolSettings(config), tuner);
+  const served = await serving.swapToFile(path.resolve(file), name ?? path.basename(file, '.onnx'));
   const parts = {
     serving,
     metrics: makeMetrics(serving, () => 0),
     maxBodyBytes: config.maxBodyBytes,
-    log: silent,
+    log,
     now: () => performance.now(),
   };
-  const { server, port } = await listen(parts, flags.host, Number(flags.port));
-  print(`Serving ${served.name} at http://${flags.host}:${port}/v2/models/${encodeURIComponent(served.name)}`);
+  const { server, port: bound } = await listen(parts, host, Number(port));
+  print(`Serving ${served.name} at http://${host}:${bound}/v2/models/${encodeURIComponent(served.name)}`);
   const signal = untilSignal();
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   server.close();
@@ -122,7 +134,10 @@ function program(): Command {
     .option('--name <name>', 'model name (default: the file name)')
     .option('--port <port>', 'port, 0 = any free one', '4290')
     .option('--host <address>', 'address', '127.0.0.1')
-    .option('--latency-limit <ms>', 'milliseconds in which a request is to be answered, or refused')
+    .option('--latency-limit-ms <ms>', 'milliseconds in which a request is to be answered, or refused')
+    .option('--tune-limit-s <s>', 'seconds to search the best way to run the model, 0 = not at all (default 60)')
+    .option('--plans <dir>', 'where plans that were found are kept (default: the user cache)')
+    .option('--log-level <level>', 'debug, info, warn or error', 'warn')
     .action(serveCommand);
   command
     .command('facts')

@@ -82,7 +82,7 @@ export class Measurer {
       runtime: {
         adapter: 'onnxruntime',
         version: onnxRuntimeVersion(),
-        optionsDigest: canonicalDigest(served.options),
+        optionsDigest: canonicalDigest(served.pool.sessionOptions),
         powerMode: null,
         soc: this.parts.soc,
       },

@@ -118,7 +118,14 @@ export class ModelPool {
 
   /** True while nothing waits or runs. */
   get idle(): boolean {
-    return this.#queue.length === 0 && this.#running === 0;
+    return (
+      this.#queue.length === 0 && this.#running === 0 && this.workers.seats.every(({ inFlight }) => inFlight === 0)
+    );
+  }
+
+  /** The session options in use: those the model came with, and what the plan has put in their place. */
+  get sessionOptions(): SessionOptions {
+    return withPlan(this.options, this.#plan);
   }
 
   get plan(): ServingPlan | null {
@@ -342,7 +349,7 @@ export class ModelPool {
   }
 }
 
-const openWorkers = (
+export const openWorkers = (
   file: string,
   options: SessionOptions,
   { hangLimitMs, now, script }: PoolSettings,

@@ -9,7 +9,9 @@ import type { BenchmarkLimits, BenchmarkResult } from '../runtime/benchmark.js';
 import type { InferenceResult } from '../runtime/inference.js';
 import { type InferOptions, ModelPool, type PoolSettings } from '../runtime/model-pool.js';
 import type { Tensors } from '../runtime/protocol.js';
+import type { Tuner } from '../runtime/tuning/tuner.js';
 import type { RawTensors } from '../runtime/values.js';
+import { hashFile } from '../store/store.js';
 
 export interface Served {
   readonly name: string;
@@ -37,7 +39,11 @@ export class Serving {
   /** Called when the thread of the model that serves has ended by itself. */
   onLost: (cause: CodedError) => void = () => undefined;
 
-  constructor(private readonly settings: PoolSettings) {}
+  constructor(
+    private readonly settings: PoolSettings,
+    /** Finds the best plan for what is served; without one, models run on one worker. */
+    private readonly tuner: Tuner | null = null,
+  ) {}
 
   get served(): Served | null {
     return this.#served;
@@ -51,8 +57,8 @@ export class Serving {
   async swapToSlot(slot: string): Promise<Served> {
     const { manifest } = SignedManifest.parse(JSON.parse(readFileSync(path.join(slot, 'manifest.json'), 'utf8')));
     const options = manifest.runtime.sessionOptions;
-    const pool = await ModelPool.open(path.join(slot, manifest.entry), options, this.settings);
-    return this.#flip({
+    const pool = await this.#open(path.join(slot, manifest.entry), options, path.basename(slot));
+    return this.#flip(path.basename(slot), {
       name: manifest.model.name,
       version: manifest.model.version,
       digest: path.basename(slot),
@@ -65,16 +71,22 @@ export class Serving {
   /** Serves a file that no controller knows. */
   async swapToFile(file: string, name: string): Promise<Served> {
     const options = SessionOptions.parse({});
-    const pool = await ModelPool.open(file, options, this.settings);
-    return this.#flip({ name, version: '1', digest: null, manifest: null, options, pool });
+    const digest = this.tuner ? await hashFile(file, new AbortController().signal) : file;
+    const pool = await this.#open(file, options, digest);
+    return this.#flip(digest, { name, version: '1', digest: null, manifest: null, options, pool });
   }
 
-  async #flip(next: Served): Promise<Served> {
+  #open(file: string, options: SessionOptions, modelDigest: string): Promise<ModelPool> {
+    return ModelPool.open(file, options, this.settings, this.tuner?.stored(modelDigest, options) ?? null);
+  }
+
+  async #flip(modelDigest: string, next: Served): Promise<Served> {
     const before = this.#served;
     this.#served = next;
     this.live = new LatencyWindow();
     next.pool.onGone = (cause) => this.#served === next && this.onLost(cause);
     this.onChanged();
+    this.tuner?.watch(next.pool, modelDigest);
     await before?.pool.close();
     return next;
   }
@@ -112,12 +124,14 @@ export class Serving {
   async unload(): Promise<void> {
     const before = this.#served;
     this.#served = null;
+    this.tuner?.stop();
     this.onChanged();
     await before?.pool.close();
   }
 
   async close(): Promise<void> {
     this.onLost = () => undefined;
+    this.tuner?.stop();
     await this.#served?.pool.close();
   }
 }

@@ -1,8 +1,19 @@
+import type { Facts } from '@espalier/proto';
+import type { Log } from '../common/log.js';
 import type { AgentConfig } from '../config.js';
 import type { PoolSettings } from '../runtime/model-pool.js';
+import { PlanStore } from '../runtime/tuning/plan-store.js';
+import { Tuner } from '../runtime/tuning/tuner.js';
 
 /** What the configuration says of serving, as the pools take it. */
 export const poolSettings = ({ queueLimit, queueBytes, latencyLimitMs, hangLimitS }: AgentConfig): PoolSettings => ({
   ...{ queueLimit, queueBytes, latencyLimitMs: latencyLimitMs ?? null },
   ...{ hangLimitMs: hangLimitS * 1000, now: () => performance.now() },
 });
+
+/** The tuner that the configuration asks for, with its plans in a folder. */
+export const makeTuner = (config: AgentConfig, folder: string, cpu: Facts['cpu'], log: Log): Tuner =>
+  new Tuner({
+    ...{ store: new PlanStore(folder), cpu, log, largestBatch: config.largestBatch },
+    ...{ limitMs: config.tuneLimitS * 1000, latencyLimitMs: config.latencyLimitMs ?? null },
+  });

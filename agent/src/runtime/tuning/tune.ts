@@ -1,0 +1,135 @@
+/** Finds out by measuring how a model runs best on this device: workers, threads, spinning, batch sizes. */
+
+import { LatencyCurve, optimalBatch } from '../batching/latency-curve.js';
+import { quantile } from '../benchmark.js';
+import { layoutOf } from '../layout.js';
+import { type ModelPool, openWorkers, type ServingPlan } from '../model-pool.js';
+import type { Tensors } from '../protocol.js';
+import type { WorkerSet } from '../worker-set.js';
+import { choose, type Measured, type Setup } from './candidates.js';
+import { probeFeeds, proveBatching, sameAnswer } from './prove-batching.js';
+
+export interface TuneLimits {
+  readonly setups: readonly Setup[];
+  readonly largestBatch: number;
+  /** The whole search, milliseconds of measuring; what was found until then counts. */
+  readonly limitMs: number;
+  /** Resolves when nothing else is to be done: measuring comes after requests. Rejects when the search shall end. */
+  readonly quiet: () => Promise<void>;
+}
+
+const ROUNDS = 3;
+const WINDOW_MS = 150;
+const FEWEST_RUNS = 3;
+/** A batch that takes longer is none that anyone waits for. */
+const SLOWEST_BATCH_MS = 2000;
+const NO_LIMIT_MS = 1e9;
+
+interface Window {
+  readonly ms: number;
+  readonly rowsPerS: number;
+}
+
+/** All workers run the same batch again and again: what one run takes then, and what they do together. */
+async function window(workers: WorkerSet, feeds: Tensors, size: number): Promise<Window> {
+  const all = await Promise.all(workers.seats.map(({ worker }) => worker.measure(feeds, FEWEST_RUNS, WINDOW_MS)));
+  const ms = quantile(all.flat(), 0.5);
+  const rowsPerS = all.reduce((sum, times) => {
+    const totalMs = times.reduce((a, b) => a + b, 0);
+    return sum + (1000 * size * times.length) / totalMs;
+  }, 0);
+  return { ms, rowsPerS };
+}
+
+const median = (windows: readonly Window[]): Window => ({
+  ms: quantile(
+    windows.map(({ ms }) => ms),
+    0.5,
+  ),
+  rowsPerS: quantile(
+    windows.map(({ rowsPerS }) => rowsPerS),
+    0.5,
+  ),
+});
+
+type Samples = Map<Setup, Map<number, Window[]>>;
+
+const measuredOf = (samples: Samples): Measured[] =>
+  [...samples]
+    .filter(([, sizes]) => sizes.size > 0)
+    .map(([setup, sizes]) => ({
+      ...setup,
+      sizes: new Map([...sizes].map(([size, windows]) => [size, median(windows)])),
+    }));
+
+/** Batch sizes that the search compares: one, and the best and the largest that gain something on a single worker. */
+async function worthwhile(pool: ModelPool, proven: readonly number[]): Promise<number[]> {
+  const layout = layoutOf(pool.inputs, pool.outputs)!;
+  const times = new Map<number, number>();
+  for (const size of proven) {
+    const feeds = probeFeeds(layout, 0, size);
+    times.set(size, quantile(await pool.borrow((worker) => worker.measure(feeds, FEWEST_RUNS, WINDOW_MS / 3)), 0.5));
+  }
+  const best = optimalBatch(new LatencyCurve(times), NO_LIMIT_MS);
+  return proven.filter((size) => size <= best);
+}
+
+/**
+ * Proves batching, then measures setups in interleaved rounds, each on workers of its own that are closed again, so that no
+ * more than one setup is in memory beside what serves. Null when the model's inputs have no fixed size to measure with.
+ */
+export async function tune(pool: ModelPool, limits: TuneLimits): Promise<ServingPlan | null> {
+  const { file, options, settings } = pool;
+  const layout = layoutOf(pool.inputs, pool.outputs);
+  if (!layout) return null;
+  const startedMs = settings.now();
+  const isOver = (): boolean => settings.now() - startedMs > limits.limitMs;
+  await limits.quiet();
+  const sizes = await worthwhile(pool, await proveBatching(pool, limits.largestBatch, SLOWEST_BATCH_MS));
+  const compared = [...new Set([1, sizes[Math.floor(sizes.length / 2)]!, sizes.at(-1)!])];
+  const samples: Samples = new Map(limits.setups.map((setup) => [setup, new Map()]));
+  for (let round = 0; round < ROUNDS && !(round > 0 && isOver()); round++) {
+    for (const [setup, found] of samples) {
+      if (isOver() && found.size > 0) break;
+      const workers = await openWorkers(file, options, settings, { ...setup, curve: [] });
+      try {
+        for (const size of compared) {
+          await limits.quiet();
+          const feeds = probeFeeds(layout, 0, size);
+          found.set(size, [...(found.get(size) ?? []), await window(workers, feeds, size)]);
+        }
+      } finally {
+        await workers.close();
+      }
+    }
+  }
+  const { workers, threads, spin } = choose(measuredOf(samples), settings.latencyLimitMs ?? NO_LIMIT_MS);
+  const setup = { workers, threads, spin };
+  const curve = await curveOf(pool, setup, sizes, limits.quiet);
+  return curve && { ...setup, curve };
+}
+
+/** The latency of every batch size while all workers of a setup run it; null when the setup computes something else. */
+async function curveOf(
+  pool: ModelPool,
+  setup: Setup,
+  sizes: readonly number[],
+  quiet: () => Promise<void>,
+): Promise<ServingPlan['curve'] | null> {
+  const { file, options, settings, inputs, outputs } = pool;
+  const layout = layoutOf(inputs, outputs)!;
+  const workers = await openWorkers(file, options, settings, { ...setup, curve: [] });
+  try {
+    const one = probeFeeds(layout, 0, 1);
+    const wanted = await pool.borrow((worker) => worker.run(one));
+    if (!sameAnswer(wanted, await workers.seats[0]!.worker.run(one))) return null;
+    const curve: [number, number][] = [];
+    for (const size of sizes) {
+      await quiet();
+      curve.push([size, (await window(workers, probeFeeds(layout, 0, size), size)).ms]);
+    }
+    return curve;
+  } finally {
+    await workers.close();
+  }
+}

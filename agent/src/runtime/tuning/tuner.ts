@@ -1,0 +1,98 @@
+/** Keeps each model on its best plan: the one stored for this device, else a search while the device has nothing to do. */
+import type { Facts, SessionOptions } from '@espalier/proto';
+import type { Log } from '../../common/log.js';
+import type { ModelPool, ServingPlan } from '../model-pool.js';
+import { onnxRuntimeVersion } from '../version.js';
+import { candidates, cpuBudget, fastCpus } from './candidates.js';
+import type { PlanKey, PlanStore } from './plan-store.js';
+import { tune } from './tune.js';
+
+export interface TunerParts {
+  readonly store: PlanStore;
+  readonly cpu: Facts['cpu'];
+  /** Milliseconds of a search; 0 searches nothing and uses only what is stored. */
+  readonly limitMs: number;
+  readonly largestBatch: number;
+  readonly latencyLimitMs: number | null;
+  readonly log: Log;
+}
+
+const QUIET_MS = 200;
+const QUIET_STEP_MS = 50;
+const CHECK_MS = 60_000;
+/** So much off for so many checks is not a passing load: the device has changed. */
+const DRIFTED = 1.5;
+const DRIFTED_CHECKS = 5;
+
+export class Tuner {
+  #search = new AbortController();
+  #busy = Promise.resolve();
+
+  constructor(private readonly parts: TunerParts) {}
+
+  /** The plan found earlier for this model on this device, if there is one. */
+  stored(modelDigest: string, options: SessionOptions): ServingPlan | null {
+    return this.parts.store.read(this.#key(modelDigest, options));
+  }
+
+  /** Looks after a model from now on, and no longer after the one before. */
+  watch(pool: ModelPool, modelDigest: string): void {
+    this.stop();
+    const { signal } = this.#search;
+    const key = this.#key(modelDigest, pool.options);
+    if (!pool.plan) this.#begin(pool, key, signal);
+    let drifted = 0;
+    const check = setInterval(() => {
+      const drift = pool.curve?.drift ?? 1;
+      drifted = drift > DRIFTED || drift < 1 / DRIFTED ? drifted + 1 : 0;
+      if (drifted < DRIFTED_CHECKS) return;
+      drifted = 0;
+      this.parts.log.info({ drift }, 'the device has changed its pace: the best plan is searched again');
+      this.#begin(pool, key, signal);
+    }, CHECK_MS).unref();
+    signal.addEventListener('abort', () => clearInterval(check), { once: true });
+  }
+
+  /** Ends a search that is under way. */
+  stop(): void {
+    this.#search.abort();
+    this.#search = new AbortController();
+  }
+
+  /** Resolves when no search is under way. */
+  async settled(): Promise<void> {
+    await this.#busy;
+  }
+
+  #begin(pool: ModelPool, key: PlanKey, signal: AbortSignal): void {
+    if (this.parts.limitMs > 0)
+      this.#busy = this.#improve(pool, key, signal).catch((error: Error) => {
+        if (!signal.aborted) this.parts.log.warn({ error: error.message }, 'no better plan was found');
+      });
+  }
+
+  async #improve(pool: ModelPool, key: PlanKey, signal: AbortSignal): Promise<void> {
+    const { cpu, limitMs, largestBatch, store, log } = this.parts;
+    const setups = candidates(cpuBudget(cpu), fastCpus(cpu.clusters));
+    const plan = await tune(pool, { setups, largestBatch, limitMs, quiet: () => quiet(pool, signal) });
+    if (!plan || signal.aborted) return;
+    await pool.adopt(plan);
+    store.write(key, plan);
+    log.info({ plan, optimalBatch: pool.optimalBatch }, 'the best plan was found');
+  }
+
+  #key(modelDigest: string, options: SessionOptions): PlanKey {
+    const { cpu, latencyLimitMs } = this.parts;
+    const name = [cpu.model, cpu.implementer, ...cpu.parts].filter(Boolean).join(' ');
+    return { modelDigest, options, runtime: onnxRuntimeVersion(), cpu: name, cpus: cpuBudget(cpu), latencyLimitMs };
+  }
+}
+
+/** Resolves when a model has had nothing to do for a moment; rejects when the search was ended. */
+async function quiet(pool: ModelPool, signal: AbortSignal): Promise<void> {
+  for (let quietMs = 0; quietMs < QUIET_MS; quietMs = pool.idle ? quietMs + QUIET_STEP_MS : 0) {
+    signal.throwIfAborted();
+    if (!pool.alive) throw new Error('the model is not served any more');
+    await new Promise((resolve) => setTimeout(resolve, QUIET_STEP_MS).unref());
+  }
+}
