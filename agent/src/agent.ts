@@ -16,16 +16,19 @@ import { Outbox } from './link/outbox.js';
 import { Rpc } from './link/rpc.js';
 import { Session } from './link/session.js';
 import { Measurer } from './measure/measurer.js';
-import { listen } from './serve/http.js';
+import { openEndpoints } from './serve/endpoints.js';
 import { makeMetrics } from './serve/metrics.js';
 import { Serving } from './serve/serving.js';
-import { makeTuner, poolSettings } from './serve/settings.js';
+import { endpointSettings, makeTuner, poolSettings } from './serve/settings.js';
+import { SharedMemory } from './serve/shared-memory.js';
 import { Store } from './store/store.js';
 import { Journal } from './update/journal.js';
 import { isOnTrial, resume } from './update/resume.js';
 import { parseUpdateWindow } from './update/update-window.js';
 import { Updater } from './update/updater.js';
 
+/** Milliseconds in which requests under way are answered before a stop cuts them off. */
+const STOP_MS = 5000;
 const RENEWAL_CHECK_MS = 3_600_000;
 const REVIVAL: BackoffLimits = { baseMs: 250, capMs: 60_000 };
 /** A model that served for so long was revived for good. */
@@ -84,18 +87,10 @@ export class Agent {
   /** Runs until the signal; resolves when everything is closed. */
   async run(signal: AbortSignal): Promise<void> {
     const metrics = makeMetrics(this.#serving, () => this.#outbox.length);
-    const { server, port } = await listen(
-      {
-        serving: this.#serving,
-        metrics,
-        maxBodyBytes: this.config.maxBodyBytes,
-        log: this.log,
-        now: () => performance.now(),
-      },
-      this.config.host,
-      this.config.port,
-    );
-    this.#endpoint = `http://${this.config.host}:${port}`;
+    const { serving, config, log } = { serving: this.#serving, config: this.config, log: this.log };
+    const parts = { serving, metrics, memory: new SharedMemory(), maxBodyBytes: config.maxBodyBytes, log };
+    const endpoints = await openEndpoints({ ...parts, now: () => performance.now() }, endpointSettings(config));
+    this.#endpoint = `http://${config.host}:${endpoints.port}`;
     this.log.info({ endpoint: this.#endpoint, deviceId: this.#identity.deviceId }, 'serving');
     this.#serving.onChanged = () => {
       this.#reportServing(null);
@@ -117,8 +112,7 @@ export class Agent {
     ]);
     unwatch();
     this.notifier.stopping();
-    server.close();
-    server.closeIdleConnections();
+    await endpoints.close(STOP_MS);
     await this.#serving.close();
     this.#rpc.close();
     this.#journal.close();

@@ -14,6 +14,11 @@ export const AgentConfig = z.strictObject({
   host: z.string().min(1).default('127.0.0.1'),
   /** 0 takes any free port. */
   port: z.coerce.number().int().min(0).max(65_535).default(4290),
+  /** Port of gRPC: the one after `port` by default, 0 = any free one. */
+  grpcPort: z.coerce.number().int().min(0).max(65_535).optional(),
+  /** Unix sockets for clients on this machine; none by default. */
+  socket: z.string().min(1).optional(),
+  grpcSocket: z.string().min(1).optional(),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   /** Seconds between two measurements of the serving model. */
   measureIntervalS: z.coerce.number().positive().default(60),

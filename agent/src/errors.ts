@@ -29,10 +29,10 @@ export const DataDirLocked = defineError<{ path: string; pid: number }>(
   ({ path, pid }) => `Another agent (process ${pid}) already uses ${path}.`,
   () => 'Stop that process, or give this one another --data directory.',
 );
-export const PortTaken = defineError<{ host: string; port: number }>(
+export const PortTaken = defineError<{ where: string }>(
   'ESP_PORT_TAKEN',
   409,
-  ({ host, port }) => `Port ${port} on ${host} is already in use.`,
+  ({ where }) => `${where} is already in use.`,
   () => 'Stop the program that listens there, or choose another --port (0 takes any free one).',
 );
 export const DiskFull = defineError<{ path: string; neededBytes: number; freeBytes: number }>(
@@ -250,4 +250,16 @@ export const Overloaded = defineError<{ retryAfterMs: number }>(
   429,
   ({ retryAfterMs }) => `The requests that wait already leave no time for this one; in ${retryAfterMs} ms they may.`,
   () => 'Try again after that time, or send more slowly.',
+);
+export const RegionUnknown = defineError<{ region: string }>(
+  'ESP_REGION_UNKNOWN',
+  400,
+  ({ region }) => `No shared memory region ${region} is registered.`,
+  () => 'Register it first: POST /v2/systemsharedmemory/region/NAME/register.',
+);
+export const ImageRefused = defineError<Cause>(
+  'ESP_IMAGE_REFUSED',
+  415,
+  ({ cause }) => `The image cannot be classified here: ${cause}.`,
+  () => 'Send a JPEG or PNG to a model that was built with preprocessing, or send tensors.',
 );

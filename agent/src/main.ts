@@ -11,10 +11,11 @@ import { AlreadyEnrolled, NotEnrolled } from './errors.js';
 import { readFacts } from './hardware/facts.js';
 import { enrol, refreshAddresses } from './link/enrol.js';
 import { loadIdentity, saveIdentity } from './link/identity.js';
-import { listen } from './serve/http.js';
+import { openEndpoints } from './serve/endpoints.js';
 import { makeMetrics } from './serve/metrics.js';
 import { Serving } from './serve/serving.js';
-import { makeTuner, poolSettings } from './serve/settings.js';
+import { endpointSettings, makeTuner, poolSettings } from './serve/settings.js';
+import { SharedMemory } from './serve/shared-memory.js';
 import { Store } from './store/store.js';
 import { readJournal } from './update/journal.js';
 import { AGENT_VERSION } from './version.js';
@@ -55,38 +56,30 @@ async function runCommand(flags: Record<string, unknown>): Promise<void> {
   await new Agent(config, log, makeNotifier(process.env, log)).run(untilSignal());
 }
 
-interface ServeFlags {
+interface ServeFlags extends Record<string, unknown> {
   readonly name?: string;
-  readonly port: string;
-  readonly host: string;
-  readonly latencyLimitMs?: string;
-  readonly tuneLimitS?: string;
   readonly plans?: string;
-  readonly logLevel: string;
 }
+
+const STOP_MS = 5000;
 
 const cacheDir = (): string =>
   path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'espalier-agent', 'plans');
 
-async function serveCommand(file: string, { name, port, host, plans, ...settings }: ServeFlags): Promise<void> {
+async function serveCommand(file: string, { name, plans, ...settings }: ServeFlags): Promise<void> {
   const config = AgentConfig.parse(settings);
   const log = makeLog(config.logLevel);
-  const tuner = makeTuner(config, plans ?? cacheDir(), readFacts().cpu, log);
-  const serving = new Serving(poolSettings(config), tuner);
+  const serving = new Serving(poolSettings(config), makeTuner(config, plans ?? cacheDir(), readFacts().cpu, log));
   const served = await serving.swapToFile(path.resolve(file), name ?? path.basename(file, '.onnx'));
-  const parts = {
-    serving,
-    metrics: makeMetrics(serving, () => 0),
-    maxBodyBytes: config.maxBodyBytes,
-    log,
-    now: () => performance.now(),
-  };
-  const { server, port: bound } = await listen(parts, host, Number(port));
-  print(`Serving ${served.name} at http://${host}:${bound}/v2/models/${encodeURIComponent(served.name)}`);
+  const parts = { serving, metrics: makeMetrics(serving, () => 0), memory: new SharedMemory(), log };
+  const http = { ...parts, maxBodyBytes: config.maxBodyBytes, now: () => performance.now() };
+  const endpoints = await openEndpoints(http, endpointSettings(config));
+  const { port, grpcPort } = endpoints;
+  print(`Serving ${served.name} at http://${config.host}:${port}/v2/models/${encodeURIComponent(served.name)}`);
+  print(`gRPC at ${config.host}:${grpcPort}`);
   const signal = untilSignal();
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-  server.close();
-  server.closeAllConnections();
+  await endpoints.close(STOP_MS);
   await serving.close();
 }
 
@@ -134,6 +127,9 @@ function program(): Command {
     .option('--name <name>', 'model name (default: the file name)')
     .option('--port <port>', 'port, 0 = any free one', '4290')
     .option('--host <address>', 'address', '127.0.0.1')
+    .option('--grpc-port <port>', 'port of gRPC, 0 = any free one (default: the one after --port)')
+    .option('--socket <file>', 'serve HTTP on this Unix socket too')
+    .option('--grpc-socket <file>', 'serve gRPC on this Unix socket too')
     .option('--latency-limit-ms <ms>', 'milliseconds in which a request is to be answered, or refused')
     .option('--tune-limit-s <s>', 'seconds to search the best way to run the model, 0 = not at all (default 60)')
     .option('--plans <dir>', 'where plans that were found are kept (default: the user cache)')

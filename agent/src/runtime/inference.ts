@@ -1,9 +1,9 @@
 /** One inference as the pool sees it, and the running of several as one batch on a worker. */
-import { InferenceFailed } from '../errors.js';
+import { InferenceFailed, RegionUnknown, RequestInvalid } from '../errors.js';
 import type { Queued } from './batching/request-queue.js';
 import { sliceRows } from './layout.js';
 import { gather, type SlabPool, scatter } from './slabs.js';
-import { fromRaw, type RawTensors, toRaw } from './values.js';
+import { fromRaw, type InputTensors, type RawTensors, toRaw } from './values.js';
 import type { Seat } from './worker-set.js';
 
 /** What came of an inference. */
@@ -18,7 +18,7 @@ export interface InferenceResult {
 }
 
 export interface Pending extends Queued {
-  readonly feeds: RawTensors;
+  readonly feeds: InputTensors;
   resolve(result: InferenceResult): void;
   reject(error: Error): void;
 }
@@ -28,6 +28,10 @@ export interface BatchParts {
   readonly largest: number;
   readonly now: () => number;
 }
+
+/** Errors that the request itself may have brought; the worker is well. */
+const isOfOneRequest = (error: unknown): boolean =>
+  InferenceFailed.is(error) || RequestInvalid.is(error) || RegionUnknown.is(error);
 
 const nothing = (): void => undefined;
 type Outputs = (at: number, rows: number) => { readonly outputs: RawTensors; release(): void };
@@ -55,7 +59,7 @@ async function runInSlab(seat: Seat, requests: readonly Pending[], slabs: SlabPo
     }
   } catch (error) {
     // A slab of a worker that is gone may still be written to: it is left to the garbage collector.
-    if (InferenceFailed.is(error)) slabs.give(slab);
+    if (isOfOneRequest(error)) slabs.give(slab);
     else slabs.lose();
     throw error;
   }
@@ -91,8 +95,7 @@ export async function runBatch(seat: Seat, requests: readonly Pending[], parts: 
       at += request.rows;
     }
   } catch (error) {
-    if (requests.length === 1 || !InferenceFailed.is(error))
-      for (const request of requests) request.reject(error as Error);
+    if (requests.length === 1 || !isOfOneRequest(error)) for (const request of requests) request.reject(error as Error);
     else for (const request of requests) await runBatch(seat, [request], parts);
   }
 }

@@ -12,7 +12,7 @@ import type { ModelWorker } from './model-worker.js';
 import { PoolStatistics } from './pool-statistics.js';
 import type { Tensors } from './protocol.js';
 import { SlabPool } from './slabs.js';
-import { fromRaw, type RawTensors, toRaw } from './values.js';
+import { fromRaw, type InputTensors, sizeOf, toRaw } from './values.js';
 import { type Seat, WorkerSet } from './worker-set.js';
 
 export interface PoolSettings {
@@ -136,12 +136,17 @@ export class ModelPool {
     return this.#optimal;
   }
 
+  /** Rows that may run together; 0 for a model whose tensors have no batch axis at all. */
+  get largestBatch(): number {
+    return this.layout ? this.#rungs.at(-1)! : 0;
+  }
+
   get curve(): LatencyCurve | null {
     return this.#curve;
   }
 
   /** @throws ESP_QUEUE_FULL, ESP_OVERLOADED, ESP_DEADLINE_EXCEEDED, ESP_INFERENCE_FAILED, ESP_WORKER_GONE */
-  infer(feeds: RawTensors, options: InferOptions = {}): Promise<InferenceResult> {
+  infer(feeds: InputTensors, options: InferOptions = {}): Promise<InferenceResult> {
     if (this.#gone) return Promise.reject(this.#gone);
     const { now, latencyLimitMs, queueLimit } = this.settings;
     const nowMs = now();
@@ -152,7 +157,7 @@ export class ModelPool {
     this.#noteArrival(nowMs, rows);
     const refused = this.#refuse(rows, deadlineMs, nowMs);
     if (refused) return Promise.reject(refused);
-    const bytes = Object.values(feeds).reduce((sum, tensor) => sum + tensor.bytes.length, 0);
+    const bytes = Object.values(feeds).reduce((sum, tensor) => sum + sizeOf(tensor), 0);
     return new Promise((resolve, reject) => {
       const pending: Pending = { feeds, rows, bytes, deadlineMs, priority, arrivedMs, resolve, reject };
       if (!this.#queue.push(pending)) return reject(QueueFull({ limit: queueLimit }));

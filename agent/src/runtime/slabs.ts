@@ -4,7 +4,7 @@
  * and the slab is used again when all of them are released.
  */
 import type { BatchLayout, RowSpec } from './layout.js';
-import type { RawTensors } from './values.js';
+import { fillFrom, type InputTensors, type RawTensors, sizeOf } from './values.js';
 
 export interface Slab {
   readonly id: number;
@@ -62,9 +62,11 @@ export class SlabPool {
 }
 
 /** Writes a request's tensors into its slots, from row `at` on. */
-export function scatter(slab: Slab, { inputs }: BatchLayout, tensors: RawTensors, at: number): void {
-  for (const [index, { name, bytes }] of inputs.entries())
-    new Uint8Array(slab.inputs[index]!).set(tensors[name]!.bytes, at * bytes);
+export function scatter(slab: Slab, { inputs }: BatchLayout, tensors: InputTensors, at: number): void {
+  for (const [index, { name, bytes }] of inputs.entries()) {
+    const tensor = tensors[name]!;
+    fillFrom(new Uint8Array(slab.inputs[index]!, at * bytes, sizeOf(tensor)), tensor);
+  }
 }
 
 /** The outputs of rows `at` to `at + rows`, as views of the slab. */

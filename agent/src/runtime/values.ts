@@ -45,6 +45,15 @@ export interface RawTensor {
   readonly shape: readonly number[];
   readonly bytes: Uint8Array;
 }
+
+/** An input that is read where it is needed: `read` fills memory of `byteLength` bytes, and may throw. */
+export interface LazyTensor {
+  readonly type: string;
+  readonly shape: readonly number[];
+  readonly byteLength: number;
+  read(into: Uint8Array): void;
+}
+export type InputTensors = Readonly<Record<string, RawTensor | LazyTensor>>;
 export type RawTensors = Readonly<Record<string, RawTensor>>;
 
 export const bytesOf = ({ buffer, byteOffset, byteLength }: TensorData): Uint8Array =>
@@ -56,8 +65,26 @@ const mapValues = <A, B>(record: Readonly<Record<string, A>>, map: (value: A) =>
 export const toRaw = (tensors: Tensors): RawTensors =>
   mapValues(tensors, ({ type, shape, data }) => ({ type, shape, bytes: bytesOf(data) }));
 
+export const sizeOf = (tensor: RawTensor | LazyTensor): number =>
+  'bytes' in tensor ? tensor.bytes.length : tensor.byteLength;
+
+/** Writes a tensor's bytes into memory of their size. */
+export function fillFrom(into: Uint8Array, tensor: RawTensor | LazyTensor): void {
+  if ('bytes' in tensor) into.set(tensor.bytes);
+  else tensor.read(into);
+}
+
+const own = (tensor: RawTensor | LazyTensor): Uint8Array => {
+  const bytes = new Uint8Array(sizeOf(tensor));
+  fillFrom(bytes, tensor);
+  return bytes;
+};
+
 /** Copies: the bytes may belong to a slab or to a request. */
-export const fromRaw = (tensors: RawTensors): Tensors =>
-  mapValues(tensors, ({ type, shape, bytes }): TensorValue => ({ type, shape, data: decodeValues(type, bytes) }));
+export const fromRaw = (tensors: InputTensors): Tensors =>
+  mapValues(tensors, (tensor): TensorValue => {
+    const { type, shape } = tensor;
+    return { type, shape, data: viewValues(type, own(tensor).buffer, 0, elementsOf(shape)) };
+  });
 
 export const elementsOf = (shape: readonly number[]): number => shape.reduce((product, dim) => product * dim, 1);

@@ -1,141 +1,100 @@
-/** The Open Inference Protocol v2 over HTTP, with health and metrics. Plain node:http: the agent must stay small. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+/** The HTTP server of the agent, on TCP and on a Unix socket. Plain node:http: the agent must stay small. */
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CodedError, errorBody } from '@espalier/proto';
 import type { Log } from '../common/log.js';
-import { BodyTooLarge, PortTaken, RouteNotFound } from '../errors.js';
-import { AGENT_VERSION } from '../version.js';
+import { PortTaken } from '../errors.js';
+import { encodeBody } from './body.js';
 import type { AgentMetrics } from './metrics.js';
-import type { Served, Serving } from './serving.js';
-import { datatypeOf, parseBody, readInputs, writeResponse } from './tensors.js';
+import { route } from './routes.js';
+import type { Serving } from './serving.js';
+import type { SharedMemory } from './shared-memory.js';
+import { freeSocket } from './unix-socket.js';
 
 export interface HttpParts {
   readonly serving: Serving;
   readonly metrics: AgentMetrics;
+  readonly memory: SharedMemory;
   readonly maxBodyBytes: number;
   readonly log: Log;
   readonly now: () => number;
 }
 
-interface Answer {
+export interface Answer {
   readonly status?: number;
   readonly json?: unknown;
   readonly body?: Buffer;
   readonly headers?: Record<string, string>;
 }
 
-/** @throws ESP_BODY_TOO_LARGE, with the request left open: who still sends must be able to read the answer */
-async function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw BodyTooLarge({ limitBytes });
-  let bytes = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > limitBytes) throw BodyTooLarge({ limitBytes });
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
+/** A client that does not read its answer is cut off after this, so that it holds nothing for ever. */
+const IDLE_MS = 60_000;
+const DEFAULT_RETRY_MS = 1000;
 
-const metadata = ({ name, version, pool }: Served): unknown => {
-  const tensor = ({ name, type, shape }: { name: string; type: string; shape: readonly (number | string)[] }) => ({
-    name,
-    datatype: datatypeOf(type),
-    // The protocol writes -1 for what may vary.
-    shape: shape.map((dim) => (typeof dim === 'number' && dim >= 0 ? dim : -1)),
+async function send(response: ServerResponse, answer: Answer, accepted: string | undefined): Promise<void> {
+  const { status = 200, json, headers = {} } = answer;
+  const plain = answer.body ?? Buffer.from(JSON.stringify(json));
+  const type = headers['content-type'] ?? 'application/json';
+  const { body, encoding } = await encodeBody(plain, accepted, type !== 'application/octet-stream');
+  response.writeHead(status, {
+    ...{ 'content-type': type, 'content-length': body.length, ...headers },
+    ...(encoding ? { 'content-encoding': encoding } : {}),
   });
-  return {
-    name,
-    versions: [version],
-    platform: 'onnxruntime_onnx',
-    inputs: pool.inputs.map(tensor),
-    outputs: pool.outputs.map(tensor),
-  };
-};
+  response.end(body);
+}
 
-async function infer(parts: HttpParts, name: string, request: IncomingMessage): Promise<Answer> {
-  const arrivedMs = parts.now();
-  const length = request.headers['inference-header-content-length'];
-  const body = await readBody(request, parts.maxBodyBytes);
-  // After the body: a slow upload may outlast a swap, and the old model ends with it.
-  const served = parts.serving.model(name);
-  const { request: asked, binary } = parseBody(body, length === undefined ? null : Number(length));
-  const result = await parts.serving.infer(served, readInputs(asked, binary, served.pool.inputs), { arrivedMs });
-  const { body: answer, headerLength } = writeResponse(served.name, served.version, asked, result.outputs);
-  result.release();
-  if (headerLength === null) return { body: answer, headers: { 'content-type': 'application/json' } };
+/** The answer to a request that failed. `error` is the protocol's field; the rest is ours. */
+function refusal(error: unknown): Answer {
+  const status = error instanceof CodedError ? error.status : 500;
+  const retryMs =
+    error instanceof CodedError ? Number(error.details.retryAfterMs ?? DEFAULT_RETRY_MS) : DEFAULT_RETRY_MS;
   return {
-    body: answer,
-    headers: { 'content-type': 'application/octet-stream', 'inference-header-content-length': String(headerLength) },
+    status,
+    json: { error: (error as Error).message, ...errorBody(error) },
+    ...(status === 429 || status === 503 ? { headers: { 'retry-after': String(Math.ceil(retryMs / 1000)) } } : {}),
   };
 }
 
-async function route(parts: HttpParts, request: IncomingMessage): Promise<Answer> {
-  const { serving } = parts;
-  const method = request.method ?? 'GET';
-  const { pathname } = new URL(request.url ?? '/', 'http://agent');
-  const model = /^\/v2\/models\/([^/]+)(?:\/versions\/[^/]+)?(?:\/(ready|infer|stats))?$/.exec(pathname);
-  if (method === 'POST' && model?.[2] === 'infer') return infer(parts, decodeURIComponent(model[1]!), request);
-  if (method !== 'GET') throw RouteNotFound({ method, path: pathname });
-  if (model && model[2] !== 'infer') {
-    const served = serving.model(decodeURIComponent(model[1]!));
-    return model[2] === 'ready' ? { status: served.pool.alive ? 200 : 503, json: {} } : { json: metadata(served) };
-  }
-  switch (pathname) {
-    case '/v2/health/live':
-      return { json: {} };
-    case '/v2/health/ready':
-      return { status: serving.healthy ? 200 : 503, json: {} };
-    case '/v2':
-      return {
-        json: {
-          name: 'espalier-agent',
-          version: AGENT_VERSION,
-          extensions: ['binary_tensor_data'],
-          models: serving.served ? [serving.served.name] : [],
-        },
-      };
-    case '/health':
-      return {
-        status: serving.healthy ? 200 : 503,
-        json: { healthy: serving.healthy, model: serving.served?.name ?? null, digest: serving.served?.digest ?? null },
-      };
-    case '/metrics':
-      return {
-        body: Buffer.from(await parts.metrics.text()),
-        headers: { 'content-type': 'text/plain; version=0.0.4' },
-      };
-    default:
-      throw RouteNotFound({ method, path: pathname });
-  }
+function makeServer(parts: HttpParts): Server {
+  const server = createServer({ noDelay: true }, (request, response) => {
+    const accepted = request.headers['accept-encoding'];
+    route(parts, request)
+      .catch((error: unknown) => {
+        const answer = refusal(error);
+        if (answer.status === 500)
+          parts.log.error({ error: (error as Error).stack, path: request.url }, 'a request failed');
+        // Who still sends a body that was refused reads the answer only after it: the rest is thrown away.
+        request.resume();
+        return answer;
+      })
+      .then((answer) => send(response, answer, accepted))
+      .catch((error: Error) => parts.log.warn({ error: error.message, path: request.url }, 'an answer was not sent'));
+  });
+  server.setTimeout(IDLE_MS);
+  return server;
 }
 
-function send(response: ServerResponse, { status = 200, json, body, headers }: Answer): void {
-  const bytes = body ?? Buffer.from(JSON.stringify(json));
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': bytes.length, ...headers });
-  response.end(bytes);
+async function bind(server: Server, where: string, start: () => void): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(error.code === 'EADDRINUSE' ? PortTaken({ where }) : error),
+    );
+    server.once('listening', resolve);
+    start();
+  });
 }
 
 /** Starts the endpoints; resolves with the port that is listened on. @throws ESP_PORT_TAKEN */
 export async function listen(parts: HttpParts, host: string, port: number): Promise<{ server: Server; port: number }> {
-  const server = createServer((request, response) => {
-    route(parts, request).then(
-      (answer) => send(response, answer),
-      (error: unknown) => {
-        const status = error instanceof CodedError ? error.status : 500;
-        if (status === 500) parts.log.error({ error: (error as Error).stack, path: request.url }, 'a request failed');
-        // Who still sends a body that was refused reads the answer only after it: the rest is thrown away.
-        request.resume();
-        // `error` is the protocol's field; the rest is ours.
-        send(response, { status, json: { error: (error as Error).message, ...errorBody(error) } });
-      },
-    );
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(error.code === 'EADDRINUSE' ? PortTaken({ host, port }) : error),
-    );
-    server.listen(port, host, resolve);
-  });
+  const server = makeServer(parts);
+  await bind(server, `Port ${port} on ${host}`, () => void server.listen(port, host));
   return { server, port: (server.address() as AddressInfo).port };
+}
+
+/** The same endpoints on a Unix socket. @throws ESP_PORT_TAKEN */
+export async function listenUnix(parts: HttpParts, file: string): Promise<Server> {
+  await freeSocket(file);
+  const server = makeServer(parts);
+  await bind(server, file, () => void server.listen(file));
+  return server;
 }

@@ -3,14 +3,14 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type CodedError, type Manifest, SessionOptions, SignedManifest } from '@espalier/proto';
-import { DeadlineExceeded, ModelNotLoaded, Overloaded, QueueFull } from '../errors.js';
+import { DeadlineExceeded, ModelNotLoaded, Overloaded, QueueFull, RequestInvalid } from '../errors.js';
 import { LatencyWindow } from '../measure/latency-window.js';
 import type { BenchmarkLimits, BenchmarkResult } from '../runtime/benchmark.js';
 import type { InferenceResult } from '../runtime/inference.js';
 import { type InferOptions, ModelPool, type PoolSettings } from '../runtime/model-pool.js';
 import type { Tensors } from '../runtime/protocol.js';
 import type { Tuner } from '../runtime/tuning/tuner.js';
-import type { RawTensors } from '../runtime/values.js';
+import type { InputTensors } from '../runtime/values.js';
 import { hashFile } from '../store/store.js';
 
 export interface Served {
@@ -23,9 +23,9 @@ export interface Served {
   readonly pool: ModelPool;
 }
 
-/** A request that was refused says something of the load, nothing of the model. */
-const saysOfTheLoad = (error: unknown): boolean =>
-  QueueFull.is(error) || Overloaded.is(error) || DeadlineExceeded.is(error);
+/** A request that was refused says something of the load or of the client, nothing of the model. */
+const saysNothing = (error: unknown): boolean =>
+  RequestInvalid.is(error) || QueueFull.is(error) || Overloaded.is(error) || DeadlineExceeded.is(error);
 
 export class Serving {
   #served: Served | null = null;
@@ -92,22 +92,26 @@ export class Serving {
   }
 
   /** @throws ESP_MODEL_NOT_LOADED */
-  model(name: string): Served {
-    if (this.#served?.name !== name) throw ModelNotLoaded({ model: name });
+  model(name: string, version?: string): Served {
+    if (this.#served?.name !== name || (version && version !== this.#served.version))
+      throw ModelNotLoaded({ model: name });
     return this.#served;
   }
 
   /** One inference, timed from its arrival. */
-  async infer(served: Served, feeds: RawTensors, options: InferOptions = {}): Promise<InferenceResult> {
+  async infer(served: Served, feeds: InputTensors, options: InferOptions = {}): Promise<InferenceResult> {
     const { now } = this.settings;
     const { arrivedMs = now() } = options;
     this.requests++;
     try {
       const result = await served.pool.infer(feeds, { ...options, arrivedMs });
-      this.live.record((now() - arrivedMs) * 1000);
+      const totalMs = now() - arrivedMs;
+      this.live.record(totalMs * 1000);
+      served.pool.statistics.answered(totalMs, result.queueMs, result.runMs, Date.now());
       return result;
     } catch (error) {
-      if (!saysOfTheLoad(error)) this.failures++;
+      served.pool.statistics.failed(now() - arrivedMs);
+      if (!saysNothing(error)) this.failures++;
       throw error;
     }
   }

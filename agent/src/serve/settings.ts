@@ -4,6 +4,7 @@ import type { AgentConfig } from '../config.js';
 import type { PoolSettings } from '../runtime/model-pool.js';
 import { PlanStore } from '../runtime/tuning/plan-store.js';
 import { Tuner } from '../runtime/tuning/tuner.js';
+import type { EndpointSettings } from './endpoints.js';
 
 /** What the configuration says of serving, as the pools take it. */
 export const poolSettings = ({ queueLimit, queueBytes, latencyLimitMs, hangLimitS }: AgentConfig): PoolSettings => ({
@@ -17,3 +18,7 @@ export const makeTuner = (config: AgentConfig, folder: string, cpu: Facts['cpu']
     ...{ store: new PlanStore(folder), cpu, log, largestBatch: config.largestBatch },
     ...{ limitMs: config.tuneLimitS * 1000, latencyLimitMs: config.latencyLimitMs ?? null },
   });
+
+export const endpointSettings = ({ host, port, grpcPort, socket, grpcSocket }: AgentConfig): EndpointSettings => ({
+  ...{ host, port, grpcPort, socket, grpcSocket },
+});

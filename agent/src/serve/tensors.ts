@@ -2,7 +2,16 @@
 import type { TensorSpec } from '@espalier/proto';
 import { z } from 'zod';
 import { RequestInvalid } from '../errors.js';
-import { bytesOf, decodeValues, elementBytes, elementsOf, type RawTensor, type RawTensors } from '../runtime/values.js';
+import {
+  bytesOf,
+  decodeValues,
+  elementBytes,
+  elementsOf,
+  type InputTensors,
+  type RawTensor,
+  type RawTensors,
+} from '../runtime/values.js';
+import { type Place, placeOf, type SharedMemory } from './shared-memory.js';
 
 const DATATYPES: Readonly<Record<string, string>> = {
   FP32: 'float32',
@@ -60,34 +69,71 @@ export function parseBody(body: Buffer, headerLength: number | null): { request:
   return { request: result.data, binary: body.subarray(end) };
 }
 
-/** The request's inputs as tensors that fit the model. @throws ESP_REQUEST_INVALID naming the input */
-export function readInputs(request: InferRequest, binary: Buffer, specs: readonly TensorSpec[]): RawTensors {
-  let at = 0;
-  const feeds: Record<string, RawTensor> = {};
-  for (const input of request.inputs) {
-    const spec = specs.find(({ name }) => name === input.name);
-    if (!spec)
-      throw RequestInvalid({
-        problem: `the model has no input ${input.name}; it has ${specs.map(({ name }) => name).join(', ')}`,
-      });
-    const type = DATATYPES[input.datatype];
-    if (type !== spec.type)
-      throw RequestInvalid({ problem: `input ${input.name} is ${datatypeOf(spec.type)}, not ${input.datatype}` });
-    checkShape(input.name, input.shape, spec.shape);
-    const size = input.parameters?.binary_data_size;
-    const count = elementsOf(input.shape);
-    if (typeof size === 'number') {
-      if (at + size > binary.length)
-        throw RequestInvalid({
-          problem: `input ${input.name} announces ${size} bytes, ${binary.length - at} are left`,
-        });
-      feeds[input.name] = fromBytes(input.name, type, input.shape, count, binary.subarray(at, at + size));
-      at += size;
-    } else feeds[input.name] = fromJson(input.name, type, input.shape, count, input.data);
+/** The type that an input has in the model, when name, type and shape fit. @throws ESP_REQUEST_INVALID naming the input */
+export function checkInput(
+  { name, datatype, shape }: { readonly name: string; readonly datatype: string; readonly shape: readonly number[] },
+  specs: readonly TensorSpec[],
+): string {
+  const spec = specs.find((one) => one.name === name);
+  if (!spec) {
+    const known = specs.map((one) => one.name).join(', ');
+    throw RequestInvalid({ problem: `the model has no input ${name}; it has ${known}` });
   }
+  if (DATATYPES[datatype] !== spec.type)
+    throw RequestInvalid({ problem: `input ${name} is ${datatypeOf(spec.type)}, not ${datatype}` });
+  checkShape(name, shape, spec.shape);
+  return spec.type;
+}
+
+/** @throws ESP_REQUEST_INVALID naming an input that did not come */
+export function checkComplete(feeds: InputTensors, specs: readonly TensorSpec[]): void {
   const missing = specs.find(({ name }) => !feeds[name]);
   if (missing) throw RequestInvalid({ problem: `input ${missing.name} is missing` });
+}
+
+/** The request's inputs as tensors that fit the model. @throws ESP_REQUEST_INVALID naming the input */
+export function readInputs(
+  request: InferRequest,
+  binary: Buffer,
+  specs: readonly TensorSpec[],
+  memory: SharedMemory,
+): InputTensors {
+  let at = 0;
+  const feeds: Record<string, InputTensors[string]> = {};
+  for (const input of request.inputs) {
+    const { name, shape } = input;
+    const type = checkInput(input, specs);
+    const size = input.parameters?.binary_data_size;
+    const place = placeOf(`input ${name}`, input.parameters);
+    if (place) feeds[name] = fromPlace(name, type, shape, place, memory);
+    else if (typeof size === 'number') {
+      if (!(at + size <= binary.length))
+        throw RequestInvalid({ problem: `input ${name} announces ${size} bytes, ${binary.length - at} are left` });
+      feeds[name] = fromBytes(name, type, shape, binary.subarray(at, at + size));
+      at += size;
+    } else feeds[name] = fromJson(name, type, shape, input.data);
+  }
+  checkComplete(feeds, specs);
   return feeds;
+}
+
+/** An input in shared memory, read when its batch is put together. @throws ESP_REQUEST_INVALID, ESP_REGION_UNKNOWN */
+export function fromPlace(
+  name: string,
+  type: string,
+  shape: readonly number[],
+  place: Place,
+  memory: SharedMemory,
+): InputTensors[string] {
+  checkSize(name, type, shape, place.bytes);
+  memory.check(place);
+  return { type, shape, byteLength: place.bytes, read: (into) => memory.read(place, into) };
+}
+
+function checkSize(name: string, type: string, shape: readonly number[], bytes: number): void {
+  const needed = elementsOf(shape) * (elementBytes(type) ?? 0);
+  if (bytes !== needed)
+    throw RequestInvalid({ problem: `input ${name} of shape [${shape}] needs ${needed} bytes and got ${bytes}` });
 }
 
 function checkShape(name: string, shape: readonly number[], wanted: TensorSpec['shape']): void {
@@ -97,22 +143,21 @@ function checkShape(name: string, shape: readonly number[], wanted: TensorSpec['
   if (!fits) throw RequestInvalid({ problem: `input ${name} has shape [${shape}], the model takes [${wanted}]` });
 }
 
-function fromBytes(name: string, type: string, shape: readonly number[], count: number, bytes: Uint8Array): RawTensor {
-  const needed = count * (elementBytes(type) ?? 0);
-  if (bytes.length !== needed)
-    throw RequestInvalid({
-      problem: `input ${name} of shape [${shape}] needs ${needed} bytes and got ${bytes.length}`,
-    });
+/** @throws ESP_REQUEST_INVALID when the bytes are not as many as the shape says */
+export function fromBytes(name: string, type: string, shape: readonly number[], bytes: Uint8Array): RawTensor {
+  checkSize(name, type, shape, bytes.length);
   return { type, shape, bytes };
 }
 
-function fromJson(name: string, type: string, shape: readonly number[], count: number, data: unknown): RawTensor {
+/** @throws ESP_REQUEST_INVALID when a value is not a number or there are not as many as the shape says */
+export function fromJson(name: string, type: string, shape: readonly number[], data: unknown): RawTensor {
+  const count = elementsOf(shape);
   const flat = Array.isArray(data) ? data.flat(Number.POSITIVE_INFINITY) : null;
   if (!flat || flat.length !== count)
     throw RequestInvalid({
       problem: `input ${name} of shape [${shape}] needs ${count} values and got ${flat?.length ?? 'none'}`,
     });
-  if (!flat.every((value) => typeof value === 'number' || typeof value === 'boolean'))
+  if (!flat.every((value) => ['number', 'boolean', 'bigint'].includes(typeof value)))
     throw RequestInvalid({ problem: `input ${name} holds a value that is not a number` });
   const target = decodeValues(type, new Uint8Array(count * (elementBytes(type) ?? 0)));
   const isBig = target instanceof BigInt64Array || target instanceof BigUint64Array;
@@ -120,25 +165,36 @@ function fromJson(name: string, type: string, shape: readonly number[], count: n
   return { type, shape, bytes: bytesOf(target) };
 }
 
+/** The outputs asked for by name, or all. @throws ESP_REQUEST_INVALID naming one that the model has not */
+export function selectOutputs(outputs: RawTensors, names: readonly string[] | undefined): [string, RawTensor][] {
+  return (names ?? Object.keys(outputs)).map((name) => {
+    const value = outputs[name];
+    if (value) return [name, value];
+    throw RequestInvalid({ problem: `the model has no output ${name}; it has ${Object.keys(outputs).join(', ')}` });
+  });
+}
+
 /** The response: JSON, and when binary outputs were asked for, their bytes after it with the header's length. */
 export function writeResponse(
-  model: string,
-  version: string,
+  { name: model, version }: { readonly name: string; readonly version: string },
   request: InferRequest,
   outputs: RawTensors,
+  memory: SharedMemory,
 ): { body: Buffer; headerLength: number | null } {
-  const names = request.outputs?.map(({ name }) => name) ?? Object.keys(outputs);
+  const asked = new Map(request.outputs?.map(({ name, parameters }) => [name, parameters]));
   const allBinary = request.parameters?.binary_data_output === true;
-  const chunks: Buffer[] = [];
-  const list = names.map((name) => {
-    const value = outputs[name];
-    if (!value)
-      throw RequestInvalid({ problem: `the model has no output ${name}; it has ${Object.keys(outputs).join(', ')}` });
-    const base = { name, shape: value.shape, datatype: datatypeOf(value.type) };
-    const asked = request.outputs?.find((output) => output.name === name)?.parameters?.binary_data;
-    if (asked !== true && !(allBinary && asked !== false))
-      return { ...base, data: Array.from(decodeValues(value.type, value.bytes), Number) };
-    const bytes = Buffer.from(value.bytes.buffer, value.bytes.byteOffset, value.bytes.byteLength);
+  const chunks: Uint8Array[] = [];
+  const list = selectOutputs(outputs, request.outputs && [...asked.keys()]).map(([name, { type, shape, bytes }]) => {
+    const base = { name, shape, datatype: datatypeOf(type) };
+    const place = placeOf(`output ${name}`, asked.get(name));
+    if (place) {
+      memory.write(place, bytes);
+      const { region, offset } = place;
+      const parameters = { shared_memory_region: region, shared_memory_offset: offset };
+      return { ...base, parameters: { ...parameters, shared_memory_byte_size: bytes.length } };
+    }
+    const wanted = asked.get(name)?.binary_data;
+    if (wanted !== true && !(allBinary && wanted !== false)) return { ...base, data: jsonValues(type, bytes) };
     chunks.push(bytes);
     return { ...base, parameters: { binary_data_size: bytes.length } };
   });
@@ -147,3 +203,6 @@ export function writeResponse(
   );
   return { body: Buffer.concat([header, ...chunks]), headerLength: chunks.length > 0 ? header.length : null };
 }
+
+/** Values as JSON has them; one that JSON has not (NaN, infinity) is null, as JSON.stringify writes it. */
+const jsonValues = (type: string, bytes: Uint8Array): number[] => Array.from(decodeValues(type, bytes), Number);

@@ -13,6 +13,8 @@ export const ladder = (largest: number): number[] => [...STEPS.filter((step) => 
 
 const DRIFT_UP = 0.15;
 const DRIFT_DOWN = 0.05;
+/** One run that was interrupted for long is not believed more than this. */
+const ONE_RUN = 2;
 const SHAPE_RATE = 0.05;
 const USE_DECAY = 0.97;
 const RECENT = 32;
@@ -70,7 +72,8 @@ export class LatencyCurve {
   /** Learns from one run. */
   record(rows: number, ms: number): void {
     const ratio = ms / this.#meanMs(rows);
-    this.#drift += (ratio > this.#drift ? DRIFT_UP : DRIFT_DOWN) * (Math.min(ratio, 20) - this.#drift);
+    const believed = Math.min(ratio, ONE_RUN * this.#drift);
+    this.#drift += (ratio > this.#drift ? DRIFT_UP : DRIFT_DOWN) * (believed - this.#drift);
     const rung = this.#rungs.find(({ size }) => size === rows);
     if (!rung) return;
     for (const other of this.#rungs) other.use *= USE_DECAY;

@@ -1,10 +1,9 @@
 import '../runtime/no-telemetry.js';
-import { dequantizeInto, normalizeInto, type Preprocess, type TensorSpec } from '@espalier/proto';
+import { dequantizeInto, fitImage, normalizeInto, type Preprocess, type TensorSpec } from '@espalier/proto';
 import { Tensor } from 'onnxruntime-node';
 import { DataUnfit } from '../errors.js';
 import type { Feeds } from '../runtime/session.js';
 import type { Content, Dataset } from './content.js';
-import { fitImage } from './images.js';
 
 /** Several samples as model inputs. `size` counts the real ones: a fixed batch is filled up with the last sample. */
 export interface Batch {

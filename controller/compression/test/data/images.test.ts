@@ -1,10 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { fitImage } from '@espalier/compression/data/images';
 import { findPreprocess } from '@espalier/compression/data/preprocess';
-import { cropPixels, resizePixels } from '@espalier/compression/data/resize';
 import { readModel } from '@espalier/compression/onnx/codec';
-import { Preprocess } from '@espalier/proto';
+import { cropPixels, fitImage, Preprocess, resizePixels } from '@espalier/proto';
 import t from 'tap';
 import { sample } from '../support/sample.ts';
 import { tinyGraph } from '../support/tiny.ts';

@@ -1,4 +1,4 @@
-import type { Pixels, Preprocess } from '@espalier/proto';
+import type { Pixels, Preprocess } from './preprocess.js';
 
 type Kernel = NonNullable<Preprocess['resize']>['kernel'];
 

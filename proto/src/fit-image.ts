@@ -1,4 +1,4 @@
-import type { Pixels, Preprocess } from '@espalier/proto';
+import type { Pixels, Preprocess } from './preprocess.js';
 import { cropPixels, resizePixels } from './resize.js';
 
 /** Grey from RGB with the weights of ITU-R BT.601, or RGB from grey by repeating it. */

@@ -1,0 +1,63 @@
+/** All endpoints of the agent, started and stopped together: HTTP and gRPC, on TCP and on Unix sockets. */
+import type { Server } from 'node:http';
+import { PortTaken } from '../errors.js';
+import { listenGrpc } from './grpc.js';
+import { type HttpParts, listen, listenUnix } from './http.js';
+
+export interface EndpointSettings {
+  readonly host: string;
+  /** 0 takes any free one. */
+  readonly port: number;
+  /** 0 takes any free one, undefined the one after `port` or else a free one; null serves no gRPC. */
+  readonly grpcPort: number | null | undefined;
+  readonly socket: string | undefined;
+  readonly grpcSocket: string | undefined;
+}
+
+export interface Endpoints {
+  readonly port: number;
+  readonly grpcPort: number | null;
+  /** Takes nothing new; what is under way is answered within the time, then cut off. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** @throws ESP_PORT_TAKEN */
+export async function openEndpoints(parts: HttpParts, settings: EndpointSettings): Promise<Endpoints> {
+  const { host, socket } = settings;
+  const { server, port } = await listen(parts, host, settings.port);
+  const servers: Server[] = [server];
+  try {
+    if (socket) servers.push(await listenUnix(parts, socket));
+    const grpc = await openGrpc(parts, settings, port);
+    const close = async (graceMs: number): Promise<void> => {
+      const cut = setTimeout(() => {
+        for (const one of servers) one.closeAllConnections();
+        grpc?.server.forceShutdown();
+      }, graceMs);
+      const closed = servers.map((one) => new Promise<void>((resolve) => one.close(() => resolve())));
+      for (const one of servers) one.closeIdleConnections();
+      if (grpc) closed.push(new Promise((resolve) => grpc.server.tryShutdown(() => resolve())));
+      await Promise.all(closed);
+      clearTimeout(cut);
+    };
+    return { port, grpcPort: grpc?.port ?? null, close };
+  } catch (error) {
+    for (const one of servers) one.close();
+    throw error;
+  }
+}
+
+/** A port that nobody has asked for gives way when it is taken: HTTP must not fail for it. */
+async function openGrpc(
+  parts: HttpParts,
+  { host, grpcPort, grpcSocket: socket }: EndpointSettings,
+  port: number,
+): Promise<Awaited<ReturnType<typeof listenGrpc>> | null> {
+  if (grpcPort === null) return null;
+  if (grpcPort !== undefined) return listenGrpc(parts, { host, port: grpcPort, socket });
+  return listenGrpc(parts, { host, port: port + 1, socket }).catch((error: unknown) => {
+    if (!PortTaken.is(error)) throw error;
+    parts.log.warn({ port: port + 1 }, 'the port for gRPC is taken, another one is used');
+    return listenGrpc(parts, { host, port: 0, socket });
+  });
+}
