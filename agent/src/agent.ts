@@ -17,6 +17,7 @@ import { Rpc } from './link/rpc.js';
 import { Session } from './link/session.js';
 import { Measurer } from './measure/measurer.js';
 import { openEndpoints } from './serve/endpoints.js';
+import { keepMemory } from './serve/memory-keeper.js';
 import { makeMetrics } from './serve/metrics.js';
 import { Serving } from './serve/serving.js';
 import { endpointSettings, makeTuner, poolSettings } from './serve/settings.js';
@@ -99,6 +100,7 @@ export class Agent {
     this.#serving.onLost = (cause) => void this.#revive(cause, signal);
     await this.#resume();
     this.notifier.ready(`serving on ${this.#endpoint}`);
+    const forget = keepMemory(serving, log, () => performance.now());
     const unwatch = this.notifier.watch(() => this.#isWell());
     // After the model serves again, and before the first measuring window: reading the host starts processes.
     this.#facts = { ...this.#facts, host: await readHost(this.config.dataDir) };
@@ -111,6 +113,7 @@ export class Agent {
       this.#renew(signal),
     ]);
     unwatch();
+    forget();
     this.notifier.stopping();
     await endpoints.close(STOP_MS);
     await this.#serving.close();

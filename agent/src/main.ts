@@ -12,6 +12,7 @@ import { readFacts } from './hardware/facts.js';
 import { enrol, refreshAddresses } from './link/enrol.js';
 import { loadIdentity, saveIdentity } from './link/identity.js';
 import { openEndpoints } from './serve/endpoints.js';
+import { keepMemory } from './serve/memory-keeper.js';
 import { makeMetrics } from './serve/metrics.js';
 import { Serving } from './serve/serving.js';
 import { endpointSettings, makeTuner, poolSettings } from './serve/settings.js';
@@ -77,8 +78,10 @@ async function serveCommand(file: string, { name, plans, ...settings }: ServeFla
   const { port, grpcPort } = endpoints;
   print(`Serving ${served.name} at http://${config.host}:${port}/v2/models/${encodeURIComponent(served.name)}`);
   print(`gRPC at ${config.host}:${grpcPort}`);
+  const forget = keepMemory(serving, log, http.now);
   const signal = untilSignal();
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  forget();
   await endpoints.close(STOP_MS);
   await serving.close();
 }

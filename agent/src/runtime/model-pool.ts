@@ -10,6 +10,7 @@ import { type InferenceResult, type Pending, runBatch } from './inference.js';
 import { type BatchLayout, layoutOf, rowsOfRequest } from './layout.js';
 import type { ModelWorker } from './model-worker.js';
 import { PoolStatistics } from './pool-statistics.js';
+import { probeFeeds } from './probe-feeds.js';
 import type { Tensors } from './protocol.js';
 import { SlabPool } from './slabs.js';
 import { fromRaw, type InputTensors, sizeOf, toRaw } from './values.js';
@@ -188,6 +189,17 @@ export class ModelPool {
     return benchmark(timed, limits, now);
   }
 
+  /** Runs every batch size in use once on every worker: the first run of a size is slower than all that follow. */
+  async warm(sizes: readonly number[] = this.#rungs): Promise<void> {
+    const { layout } = this;
+    if (!layout) return;
+    for (const size of sizes) {
+      const feeds = probeFeeds(layout, 0, size);
+      // A model that made-up values break has nothing to warm up with; requests will tell.
+      await Promise.all(this.workers.seats.map(({ worker }) => worker.run(feeds))).catch(() => undefined);
+    }
+  }
+
   /** Lends a worker when no request needs it. What is done with it must be short: requests wait for it. */
   async borrow<T>(use: (worker: ModelWorker) => Promise<T>): Promise<T> {
     let seat = this.#spare();
@@ -235,6 +247,7 @@ export class ModelPool {
     this.#slabs?.reset(this.#rungs);
     before.onReady = before.onLost = () => undefined;
     await before.close();
+    this.#pump();
   }
 
   /** Answers what waits, then ends the threads. */

@@ -1,11 +1,12 @@
 /** What this device serves: one model at a time, exchanged without a failed request. */
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type CodedError, type Manifest, SessionOptions, SignedManifest } from '@espalier/proto';
-import { DeadlineExceeded, ModelNotLoaded, Overloaded, QueueFull, RequestInvalid } from '../errors.js';
+import { DeadlineExceeded, ModelNotLoaded, Overloaded, QueueFull, RequestInvalid, SelfTestFailed } from '../errors.js';
 import { LatencyWindow } from '../measure/latency-window.js';
 import type { BenchmarkLimits, BenchmarkResult } from '../runtime/benchmark.js';
+import { checkCase, readGolden } from '../runtime/golden.js';
 import type { InferenceResult } from '../runtime/inference.js';
 import { type InferOptions, ModelPool, type PoolSettings } from '../runtime/model-pool.js';
 import type { Tensors } from '../runtime/protocol.js';
@@ -26,6 +27,13 @@ export interface Served {
 /** A request that was refused says something of the load or of the client, nothing of the model. */
 const saysNothing = (error: unknown): boolean =>
   RequestInvalid.is(error) || QueueFull.is(error) || Overloaded.is(error) || DeadlineExceeded.is(error);
+
+/** What a golden case through the pool that is about to serve shows to be wrong, in words, or null. */
+async function parity(pool: ModelPool, slot: string, manifest: Manifest): Promise<string | null> {
+  if (!existsSync(path.join(slot, manifest.golden.path))) return null;
+  const [first] = readGolden(slot, manifest);
+  return first ? checkCase(pool, first, manifest) : null;
+}
 
 export class Serving {
   #served: Served | null = null;
@@ -58,6 +66,11 @@ export class Serving {
     const { manifest } = SignedManifest.parse(JSON.parse(readFileSync(path.join(slot, 'manifest.json'), 'utf8')));
     const options = manifest.runtime.sessionOptions;
     const pool = await this.#open(path.join(slot, manifest.entry), options, path.basename(slot));
+    const cause = await parity(pool, slot, manifest);
+    if (cause) {
+      await pool.close();
+      throw SelfTestFailed({ cause });
+    }
     return this.#flip(path.basename(slot), {
       name: manifest.model.name,
       version: manifest.model.version,
@@ -76,8 +89,12 @@ export class Serving {
     return this.#flip(digest, { name, version: '1', digest: null, manifest: null, options, pool });
   }
 
-  #open(file: string, options: SessionOptions, modelDigest: string): Promise<ModelPool> {
-    return ModelPool.open(file, options, this.settings, this.tuner?.stored(modelDigest, options) ?? null);
+  /** Opens beside what serves, and warmed up: nobody waits for a model's first run. A device that serves nothing hurries. */
+  async #open(file: string, options: SessionOptions, modelDigest: string): Promise<ModelPool> {
+    const plan = this.tuner?.stored(modelDigest, options) ?? null;
+    const pool = await ModelPool.open(file, options, this.settings, plan);
+    await pool.warm(this.#served ? undefined : [1]);
+    return pool;
   }
 
   async #flip(modelDigest: string, next: Served): Promise<Served> {

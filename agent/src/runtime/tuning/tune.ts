@@ -4,10 +4,11 @@ import { LatencyCurve, optimalBatch } from '../batching/latency-curve.js';
 import { quantile } from '../benchmark.js';
 import { layoutOf } from '../layout.js';
 import { type ModelPool, openWorkers, type ServingPlan } from '../model-pool.js';
+import { probeFeeds } from '../probe-feeds.js';
 import type { Tensors } from '../protocol.js';
 import type { WorkerSet } from '../worker-set.js';
 import { choose, type Measured, type Setup } from './candidates.js';
-import { probeFeeds, proveBatching, sameAnswer } from './prove-batching.js';
+import { proveBatching, sameAnswer } from './prove-batching.js';
 
 export interface TuneLimits {
   readonly setups: readonly Setup[];
