@@ -1,0 +1,79 @@
+/** Requests over TCP or a Unix socket, on connections that are kept. */
+import http from 'node:http';
+import { InferenceError } from './tensors.js';
+
+export interface Received {
+  readonly headers: http.IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+export class Transport {
+  readonly #agent = new http.Agent({ keepAlive: true });
+  readonly #where: http.RequestOptions;
+
+  /** @param endpoint http://HOST:PORT, or unix:FILE */
+  constructor(endpoint: string) {
+    if (endpoint.startsWith('unix:')) this.#where = { socketPath: endpoint.slice('unix:'.length) };
+    else {
+      const { hostname, port } = new URL(endpoint);
+      this.#where = { host: hostname.replace(/^\[|\]$/g, ''), port };
+    }
+  }
+
+  get(path: string): Promise<Received> {
+    return this.send('GET', path, null, {});
+  }
+
+  /** @throws InferenceError when the answer is not 2xx */
+  async send(
+    method: string,
+    path: string,
+    chunks: readonly Uint8Array[] | null,
+    headers: http.OutgoingHttpHeaders,
+    signal?: AbortSignal,
+  ): Promise<Received> {
+    const length = chunks?.reduce((sum, chunk) => sum + chunk.length, 0);
+    const sized = length === undefined ? headers : { ...headers, 'content-length': length };
+    const options = { ...this.#where, agent: this.#agent, method, path, headers: sized, ...(signal ? { signal } : {}) };
+    const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+      const request = http.request(options, resolve);
+      request.on('error', reject);
+      request.cork();
+      for (const chunk of chunks ?? []) request.write(chunk);
+      request.end();
+      request.uncork();
+    });
+    const parts: Buffer[] = [];
+    for await (const part of response) parts.push(part as Buffer);
+    const body = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+    const status = response.statusCode ?? 0;
+    if (status >= 200 && status < 300) return { headers: response.headers, body };
+    throw failure(status, body, response.headers);
+  }
+
+  /** Ends the connections that are kept. */
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+function failure(status: number, body: Buffer, headers: http.IncomingHttpHeaders): InferenceError {
+  const { code, message, error, details } = parse(body);
+  const waitMs = details?.retryAfterMs ?? (headers['retry-after'] ? Number(headers['retry-after']) * 1000 : null);
+  return new InferenceError(status, code ?? 'ESP_INTERNAL', message ?? error ?? `status ${status}`, waitMs);
+}
+
+interface Failure {
+  readonly code?: string;
+  readonly message?: string;
+  readonly error?: string;
+  readonly details?: { readonly retryAfterMs?: number };
+}
+
+function parse(body: Buffer): Failure {
+  try {
+    return JSON.parse(body.toString('utf8')) as Failure;
+  } catch {
+    return {};
+  }
+}
