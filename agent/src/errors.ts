@@ -263,3 +263,9 @@ export const ImageRefused = defineError<Cause>(
   ({ cause }) => `The image cannot be classified here: ${cause}.`,
   () => 'Send a JPEG or PNG to a model that was built with preprocessing, or send tensors.',
 );
+export const BenchRefused = defineError<Cause>(
+  'ESP_BENCH_REFUSED',
+  400,
+  ({ cause }) => `The benchmark cannot be run: ${cause}.`,
+  () => 'See espalier-agent bench --help.',
+);

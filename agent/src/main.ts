@@ -1,7 +1,7 @@
 /** Command line of the agent, and its composition root. */
 import { homedir, hostname } from 'node:os';
 import path from 'node:path';
-import { CodedError } from '@espalier/proto';
+import { CodedError, SessionOptions } from '@espalier/proto';
 import { Command } from 'commander';
 import { Agent } from './agent.js';
 import { makeLog } from './common/log.js';
@@ -11,6 +11,8 @@ import { AlreadyEnrolled, NotEnrolled } from './errors.js';
 import { readFacts } from './hardware/facts.js';
 import { enrol, refreshAddresses } from './link/enrol.js';
 import { loadIdentity, saveIdentity } from './link/identity.js';
+import { bench, headLine, lineOf, parseScenarios } from './measure/bench/command.js';
+import { SCENARIOS } from './measure/bench/scenarios.js';
 import { openEndpoints } from './serve/endpoints.js';
 import { keepMemory } from './serve/memory-keeper.js';
 import { makeMetrics } from './serve/metrics.js';
@@ -86,6 +88,28 @@ async function serveCommand(file: string, { name, plans, ...settings }: ServeFla
   await serving.close();
 }
 
+interface BenchFlags extends Record<string, unknown> {
+  readonly plans?: string;
+  readonly json?: boolean;
+  readonly seconds: string;
+  readonly scenarios: string;
+}
+
+async function benchCommand(file: string, { plans, json, seconds, scenarios, ...settings }: BenchFlags): Promise<void> {
+  const config = AgentConfig.parse({ logLevel: 'error', ...settings });
+  const { cpu } = readFacts();
+  const request = {
+    ...{ file: path.resolve(file), options: SessionOptions.parse({}), settings: poolSettings(config) },
+    tuner: makeTuner({ ...config, latencyLimitMs: undefined }, plans ?? cacheDir(), cpu, makeLog(config.logLevel)),
+    ...{ scenarios: parseScenarios(scenarios), forMs: Number(seconds) * 1000 },
+  };
+  await bench(
+    request,
+    (head) => print(json ? JSON.stringify(head) : headLine(head)),
+    (result) => print(json ? JSON.stringify(result) : lineOf(result)),
+  );
+}
+
 function statusCommand({ data }: { data?: string }): void {
   const dataDir = dataDirOf(data);
   const { deviceId, controllerUrl } = loadIdentity(dataDir);
@@ -138,6 +162,16 @@ function program(): Command {
     .option('--plans <dir>', 'where plans that were found are kept (default: the user cache)')
     .option('--log-level <level>', 'debug, info, warn or error', 'warn')
     .action(serveCommand);
+  command
+    .command('bench <file>')
+    .description("measure an ONNX model on this device in MLPerf's scenarios")
+    .option('--scenarios <list>', 'some of single-stream,multi-stream,offline,server', SCENARIOS.join(','))
+    .option('--seconds <s>', 'seconds for each scenario', '10')
+    .option('--latency-limit-ms <ms>', 'what the server scenario keeps (default: 4 times one inference)')
+    .option('--tune-limit-s <s>', 'seconds to search the best way to run the model, 0 = not at all (default 60)')
+    .option('--plans <dir>', 'where plans that were found are kept (default: the user cache)')
+    .option('--json', 'one JSON object a line: the model with its cold start, then the scenarios')
+    .action(benchCommand);
   command
     .command('facts')
     .description('print what the agent knows about this machine, as JSON')
