@@ -24,6 +24,7 @@ const commands = {
   'bench:models': 'test/bench/models.ts',
   'bench:training': 'test/bench/training.ts',
   'bench:codec': 'controller/compression/test/bench/codec.ts',
+  'bench:serving': 'test/bench/serving.ts',
   'fuzz:models': 'controller/compression/test/fuzz/models.ts',
   'test:systemd': 'test/systemd/run.ts',
   'test:oracles': 'test/oracles/run.ts',

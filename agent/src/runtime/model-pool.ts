@@ -285,7 +285,7 @@ export class ModelPool {
   }
 
   #refuse(rows: number, deadlineMs: number, nowMs: number): CodedError | null {
-    if (!this.#curve || deadlineMs === Number.POSITIVE_INFINITY) return null;
+    if (!this.#curve || deadlineMs === Number.POSITIVE_INFINITY || this.#queue.length === 0) return null;
     const load = { backlogRows: this.#queue.rows, workers: this.workers.count, optimal: this.#optimal };
     const admission = admit({ rows, deadlineMs }, this.#curve, load, nowMs);
     return admission.ok ? null : Overloaded({ retryAfterMs: admission.retryAfterMs });
@@ -316,7 +316,12 @@ export class ModelPool {
       this.#start(seat, lead.slice(0, 1), nowMs);
       return true;
     }
-    const limits = { rungs: this.#rungs, optimal: this.#optimal, arrivalRate: 1 / this.#gapMs };
+    const limits = {
+      rungs: this.#rungs,
+      optimal: this.#optimal,
+      arrivalRate: 1 / this.#gapMs,
+      idle: this.#running === 0,
+    };
     const { drop, take, waitUntilMs } = nextDispatch(lead, curve, startMs, limits);
     this.#queue.remove(drop, false);
     for (const request of drop) request.reject(DeadlineExceeded({ waitedMs: Math.round(nowMs - request.arrivedMs) }));

@@ -41,6 +41,13 @@ t.test('a slowdown of all rungs is drift, of one rung a change of shape', async 
   t.ok(Math.abs(bent.latencyMs(4) / bent.latencyMs(1) - 2) < 0.25, `ratio ${bent.latencyMs(4) / bent.latencyMs(1)}`);
 });
 
+t.test('runs that are interrupted now and then do not count as the pace of the device', async (t) => {
+  const random = seeded(seed);
+  const curve = curveOf(CNN);
+  for (let run = 0; run < 2000; run++) curve.record(1, random() < 0.15 ? 100 : 10);
+  t.ok(curve.drift < 1.8, `drift ${curve.drift}`);
+});
+
 t.test('noise does not walk the curve away, whichever rung is used', async (t) => {
   const random = seeded(seed);
   const curve = curveOf(MLP);
@@ -66,9 +73,16 @@ t.test('a dispatch never takes what is lost, never too many rows, never a reques
         deadlineMs: random() < 0.1 ? Number.POSITIVE_INFINITY : nowMs + 60 * random(),
       }),
     ).sort((a, b) => a.deadlineMs - b.deadlineMs);
-    const limits = { rungs: curve.sizes, optimal: optimalBatch(curve, 40), arrivalRate: random() };
+    const limits = {
+      rungs: curve.sizes,
+      optimal: optimalBatch(curve, 40),
+      arrivalRate: random(),
+      idle: random() < 0.5,
+    };
     const { drop, take, waitUntilMs } = nextDispatch(waiting, curve, nowMs, limits);
     t.notOk(drop.some((one) => take.includes(one)) || new Set(take).size !== take.length, { diagnostic: false });
+    if (waiting.some(({ deadlineMs }) => deadlineMs > nowMs) && take.length === 0 && waitUntilMs === null)
+      t.fail('a free worker refuses everything');
     if (drop.some(({ deadlineMs }) => nowMs + 1.05 * curve.latencyMs(1) <= deadlineMs)) t.fail('dropped in vain');
     if (take.reduce((sum, { rows }) => sum + rows, 0) > 16) t.fail('more rows than the ladder has');
     if (waiting.length > drop.length && take.length === 0 && waitUntilMs === null) t.fail('idle with work to do');

@@ -75,6 +75,19 @@ t.test('what a request asks of time is kept: it is refused at once, or before it
   t.ok(refused?.status === 'rejected' && refused.reason.details.retryAfterMs > 0, 'a refusal says when to come again');
 });
 
+t.test('a curve that has become far too slow does not refuse for ever: an idle device tries', async (t) => {
+  const pool = await ModelPool.open(MODEL, options, settings, { ...plan, workers: 1, curve: [[1, 500]] });
+  t.teardown(() => pool.close());
+  let answered = 0;
+  for (let at = 0; at < 200; at++)
+    await pool.infer(toRaw(image(at + 1)), { deadlineMs: performance.now() + 100 }).then(
+      () => answered++,
+      () => undefined,
+    );
+  t.equal(answered, 200);
+  t.ok(pool.curve!.latencyMs(1) < 50, `learnt ${pool.curve!.latencyMs(1)} ms`);
+});
+
 t.test('a worker that exits or throws answers what it had, and another takes its place', async (t) => {
   const pool = await faulty();
   t.teardown(() => pool.close());

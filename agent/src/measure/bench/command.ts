@@ -81,7 +81,7 @@ export const lineOf = ({ scenario, ratePerS, p50Us, p95Us, p99Us, n, class: kind
   [
     scenario.padEnd(14),
     `${ratePerS.toFixed(1).padStart(9)}/s`,
-    `p50 ${ms(p50Us)} p95 ${ms(p95Us)} p99 ${ms(p99Us)} ms`,
+    `p50 ${n > 0 ? ms(p50Us) : '-'} p95 ${ms(p95Us)} p99 ${ms(p99Us)} ms`,
     `n ${n}`,
     kind,
     ...(limitMs === null ? [] : [`within ${limitMs.toFixed(2)} ms`]),

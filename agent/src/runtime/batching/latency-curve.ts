@@ -13,8 +13,8 @@ export const ladder = (largest: number): number[] => [...STEPS.filter((step) => 
 
 const DRIFT_UP = 0.15;
 const DRIFT_DOWN = 0.05;
-/** One run that was interrupted for long is not believed more than this. */
-const ONE_RUN = 2;
+/** One run that was interrupted says little of the next: it is believed up to so many times the drift. */
+const ONE_RUN = 1.3;
 const SHAPE_RATE = 0.05;
 const USE_DECAY = 0.97;
 const RECENT = 32;

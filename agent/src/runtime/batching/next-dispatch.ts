@@ -82,6 +82,19 @@ function worthWaiting<R extends Waiting>(
 }
 
 /**
+ * Nothing else is to be done: the one with the most time left is run although it will probably be late. It takes nobody's
+ * place, and a curve that refused everything would never learn better.
+ */
+function tryOne<R extends Waiting>(lost: readonly R[], nowMs: number): Dispatch<R> {
+  const hopeful = lost.filter(({ deadlineMs }) => deadlineMs > nowMs);
+  const one = hopeful.reduce<R | null>(
+    (best, next) => (best && best.deadlineMs >= next.deadlineMs ? best : next),
+    null,
+  );
+  return { drop: lost.filter((request) => request !== one), take: one ? [one] : [], waitUntilMs: null };
+}
+
+/**
  * The rule for a worker that is free: requests that cannot make even a batch of one are dropped; of the rungs, the one with
  * the most rows a millisecond is taken, within 3% the one that passes over fewer. A queue no longer than the optimal batch
  * uses rungs up to that; a backlog uses all.
@@ -97,7 +110,7 @@ export function nextDispatch<R extends Waiting>(
   const isLost = ({ deadlineMs }: R): boolean => latestStart > deadlineMs;
   const drop = waiting.filter(isLost);
   const rest = drop.length > 0 ? waiting.filter((request) => !isLost(request)) : waiting;
-  if (rest.length === 0) return { drop, take: [], waitUntilMs: null };
+  if (rest.length === 0) return tryOne(drop, nowMs);
   const rows = rest.reduce((sum, request) => sum + request.rows, 0);
   const rungs = rows <= limits.optimal ? limits.rungs.filter((rung) => rung <= limits.optimal) : limits.rungs;
   const candidates = rungs.map((rung) => candidate(rest, rung, curve, nowMs)).filter(({ take }) => take.length > 0);

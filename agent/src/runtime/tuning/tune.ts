@@ -2,7 +2,7 @@
 
 import { LatencyCurve, optimalBatch } from '../batching/latency-curve.js';
 import { quantile } from '../benchmark.js';
-import { layoutOf } from '../layout.js';
+import { type BatchLayout, layoutOf } from '../layout.js';
 import { type ModelPool, openWorkers, type ServingPlan } from '../model-pool.js';
 import { probeFeeds } from '../probe-feeds.js';
 import type { Tensors } from '../protocol.js';
@@ -52,6 +52,17 @@ const median = (windows: readonly Window[]): Window => ({
     0.5,
   ),
 });
+
+/** Every batch size once on the workers of one setup. */
+export async function measureSetup(
+  workers: WorkerSet,
+  layout: BatchLayout,
+  sizes: readonly number[],
+): Promise<Map<number, Window>> {
+  const found = new Map<number, Window>();
+  for (const size of sizes) found.set(size, await window(workers, probeFeeds(layout, 0, size), size));
+  return found;
+}
 
 type Samples = Map<Setup, Map<number, Window[]>>;
 
@@ -127,7 +138,8 @@ async function curveOf(
     const curve: [number, number][] = [];
     for (const size of sizes) {
       await quiet();
-      curve.push([size, (await window(workers, probeFeeds(layout, 0, size), size)).ms]);
+      const measured = await measureSetup(workers, layout, [size]);
+      curve.push([size, measured.get(size)!.ms]);
     }
     return curve;
   } finally {

@@ -40,7 +40,12 @@ export const policies: Readonly<Record<'greedy' | 'fixed' | 'rule', Policy>> = {
       : { drop: [], take: [], waitUntilMs: firstMs + 5 };
   },
   rule: ({ queue, nowMs, curve, sloMs, arrivalRate }) =>
-    nextDispatch(queue, curve, nowMs, { rungs: curve.sizes, optimal: optimalBatch(curve, sloMs), arrivalRate }),
+    nextDispatch(queue, curve, nowMs, {
+      rungs: curve.sizes,
+      optimal: optimalBatch(curve, sloMs),
+      arrivalRate,
+      idle: true,
+    }),
 };
 
 export interface SimulatedLoad {
