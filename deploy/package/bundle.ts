@@ -12,7 +12,7 @@ const require = espalierCreateRequire(import.meta.url);`;
 
 /**
  * Bundles the agent into a flat folder: main.js, an entry for every worker and child process that the sources start
- * by URL, and the chunks they share. Native code (onnxruntime-node) stays outside.
+ * by URL, and the chunks they share. Native code stays outside; of it, sharp is optional and not packed.
  * @param agent the agent's folder, built
  * @throws ESP_AGENT_NOT_BUILT
  */
@@ -33,7 +33,7 @@ export async function bundleAgent(agent: string, outdir: string): Promise<void> 
     minifySyntax: true,
     treeShaking: true,
     legalComments: 'none',
-    external: ['onnxruntime-node'],
+    external: ['onnxruntime-node', 'sharp'],
     banner: { js: banner },
     plugins: [flatten(agent, names)],
     logLevel: 'warning',
