@@ -43,13 +43,13 @@ export interface InferOptions {
 
 const AGEING_MS = 2000;
 const UNLIMITED_MS = 1e9;
-/** Where a run is shorter than this, a worker is given its next one before it has finished, or it would wait for us. */
 /**
  * Of the limit that holds for requests without a time of their own. The rest is for what the pool does not see: the way
  * there and back, and the time until the event loop has read the request. On a busy two-core machine 0.8 answered 10 points
  * more of the requests within the limit, as their clients saw it, than 1; 0.6 was no better.
  */
 const OWN_SHARE = 0.8;
+/** Where a run is shorter than this, a worker is given its next one before it has finished, however small. */
 const HAND_OVER_MS = 4;
 const RATE_MEMORY = 0.05;
 const RELEARN_RUNS = 32;
@@ -312,8 +312,7 @@ export class ModelPool {
 
   /** One decision; false when there is nothing more to do now. */
   #dispatch(): boolean {
-    const depth = this.#curve && this.#curve.latencyMs(this.#optimal) < HAND_OVER_MS ? 2 : 1;
-    const seat = this.workers.pick(depth);
+    const seat = this.workers.pick(this.#depth);
     if (!seat) return false;
     const nowMs = this.settings.now();
     const startMs = seat.inFlight > 0 ? Math.max(nowMs, seat.freeAtMs) : nowMs;
@@ -336,6 +335,15 @@ export class ModelPool {
     if (take.length > 0) this.#start(seat, take, nowMs);
     else if (waitUntilMs !== null) this.#wakeAt(waitUntilMs - nowMs);
     return take.length > 0 || drop.length > 0;
+  }
+
+  /**
+   * Runs that a worker is given at once. With the next one in hand it does not wait for this thread, which may be busy
+   * with sockets; but a batch that is given away early can grow no more, so that only a full one is, or a short one.
+   */
+  get #depth(): number {
+    if (!this.#curve) return 1;
+    return this.#queue.rows >= this.#optimal || this.#curve.latencyMs(this.#optimal) < HAND_OVER_MS ? 2 : 1;
   }
 
   #start(seat: Seat, take: readonly Pending[], nowMs: number): void {

@@ -38,7 +38,7 @@ async function sweep(rounds: number): Promise<{ chosen: number; best: number; se
   for (let round = 0; round < rounds; round++)
     for (const [at, setup] of setups.entries()) {
       const workers = await openWorkers(pool.file, pool.options, pool.settings, { ...setup, curve: [] });
-      const measured: Measured = { ...setup, sizes: await measureSetup(workers, pool.layout!, sizes) };
+      const measured: Measured = { ...setup, sizes: await measureSetup(workers, pool.layout!, sizes, now) };
       rates[at]!.push(capacity({ ...measured, spin: false }, pool.settings.latencyLimitMs ?? 1e9));
       await workers.close();
     }
