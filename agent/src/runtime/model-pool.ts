@@ -233,27 +233,16 @@ export class ModelPool {
 
   /** Serves as a plan says from now on: new workers are opened beside the old ones, which finish what they have. */
   async adopt(plan: ServingPlan): Promise<void> {
-    const sameThreads = plan.threads === this.#plan?.threads && plan.spin === this.#plan.spin;
-    if (!(sameThreads && plan.workers === this.#plan?.workers)) {
-      const before = this.workers;
-      const after = await openWorkers(this.file, this.options, this.settings, plan);
-      this.workers = after;
-      this.#watch(after);
-      before.onReady = before.onLost = () => undefined;
-      void before.close();
-    }
+    const { workers, threads, spin } = this.#plan ?? { workers: 0, threads: 0, spin: false };
+    const isSame = plan.workers === workers && plan.threads === threads && plan.spin === spin;
+    if (!isSame && !(await this.#replaceWorkers(plan))) return;
     this.#adopt(plan);
     this.#pump();
   }
 
   /** Opens the sessions again: what their arenas have kept of a burst goes back to the system. */
   async recycle(): Promise<void> {
-    const before = this.workers;
-    this.workers = await openWorkers(this.file, this.options, this.settings, this.#plan);
-    this.#watch(this.workers);
-    this.#slabs?.reset(this.#rungs);
-    before.onReady = before.onLost = () => undefined;
-    await before.close();
+    if (await this.#replaceWorkers(this.#plan)) this.#slabs?.reset(this.#rungs);
     this.#pump();
   }
 
@@ -262,6 +251,21 @@ export class ModelPool {
     while (!this.idle && !this.#gone) await new Promise<void>((resolve) => this.#lenders.push(resolve));
     this.#end(WorkerGone({ cause: 'the model was unloaded' }));
     await this.workers.close();
+  }
+
+  /** False when the model was unloaded meanwhile. The workers before finish what they have. */
+  async #replaceWorkers(plan: ServingPlan | null): Promise<boolean> {
+    const after = await openWorkers(this.file, this.options, this.settings, plan);
+    if (this.#gone) {
+      await after.close();
+      return false;
+    }
+    const before = this.workers;
+    this.workers = after;
+    this.#watch(after);
+    before.onReady = before.onLost = () => undefined;
+    void before.close();
+    return true;
   }
 
   #adopt(plan: ServingPlan): void {

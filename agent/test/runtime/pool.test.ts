@@ -143,3 +143,12 @@ t.test('another plan is taken up under load without a failed request', async (t)
   t.ok(answered > 3);
   t.equal(pool.plan?.threads, 2);
 });
+
+t.test('a pool that is closed while its workers are exchanged leaves no thread behind', async (t) => {
+  const pool = await ModelPool.open(MODEL, options, settings);
+  const exchange = pool.adopt(plan);
+  await pool.close();
+  await exchange;
+  t.notOk(pool.alive);
+  t.equal(pool.plan, null);
+});
