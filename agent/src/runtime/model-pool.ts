@@ -2,16 +2,18 @@
 import type { CodedError, SessionOptions, TensorSpec } from '@espalier/proto';
 import { DeadlineExceeded, Overloaded, QueueFull, WorkerGone } from '../errors.js';
 import { admit } from './batching/admission.js';
-import { LatencyCurve, optimalBatch } from './batching/latency-curve.js';
+import type { LatencyCurve } from './batching/latency-curve.js';
 import { nextDispatch } from './batching/next-dispatch.js';
 import { type Priority, RequestQueue } from './batching/request-queue.js';
 import { type BenchmarkLimits, type BenchmarkResult, benchmark } from './benchmark.js';
 import { type InferenceResult, type Pending, runBatch } from './inference.js';
 import { type BatchLayout, layoutOf, rowsOfRequest } from './layout.js';
 import type { ModelWorker } from './model-worker.js';
+import { Pace } from './pace.js';
 import { PoolStatistics } from './pool-statistics.js';
 import { probeFeeds } from './probe-feeds.js';
 import type { Tensors } from './protocol.js';
+import { type ServingPlan, withPlan } from './serving-plan.js';
 import { SlabPool } from './slabs.js';
 import { fromRaw, type InputTensors, sizeOf, toRaw } from './values.js';
 import { type Seat, WorkerSet } from './worker-set.js';
@@ -26,15 +28,6 @@ export interface PoolSettings {
   readonly script?: URL;
 }
 
-/** What was found by measuring on this device: how the model runs best here. */
-export interface ServingPlan {
-  readonly workers: number;
-  readonly threads: number;
-  readonly spin: boolean;
-  /** Batch sizes proven to give every row what it gets alone, with the milliseconds each takes. */
-  readonly curve: readonly (readonly [size: number, ms: number])[];
-}
-
 export interface InferOptions {
   readonly arrivedMs?: number;
   readonly deadlineMs?: number;
@@ -42,28 +35,14 @@ export interface InferOptions {
 }
 
 const AGEING_MS = 2000;
-const UNLIMITED_MS = 1e9;
 /**
  * Of the limit that holds for requests without a time of their own. The rest is for what the pool does not see: the way
  * there and back, and the time until the event loop has read the request. On a busy two-core machine 0.8 answered 10 points
  * more of the requests within the limit, as their clients saw it, than 1; 0.6 was no better.
  */
 const OWN_SHARE = 0.8;
-/** Where a run is shorter than this, a worker is given its next one before it has finished, however small. */
-const HAND_OVER_MS = 4;
-const RATE_MEMORY = 0.05;
-const RELEARN_RUNS = 32;
 /** Milliseconds for which a measurement may hold a worker back from requests. */
 const SLICE_MS = 25;
-
-const withPlan = (options: SessionOptions, plan: ServingPlan | null): SessionOptions =>
-  plan === null
-    ? options
-    : {
-        ...options,
-        intraOpNumThreads: plan.threads,
-        extra: { ...options.extra, 'session.intra_op.allow_spinning': plan.spin ? '1' : '0' },
-      };
 
 export class ModelPool {
   readonly layout: BatchLayout | null;
@@ -72,18 +51,12 @@ export class ModelPool {
   readonly statistics = new PoolStatistics();
   readonly #queue: RequestQueue<Pending>;
   readonly #slabs: SlabPool | null;
-  #curve: LatencyCurve | null = null;
-  #rungs: readonly number[] = [1];
-  #optimal = 1;
-  #plan: ServingPlan | null = null;
+  readonly #pace: Pace;
   #running = 0;
-  #runs = 0;
   #gone: CodedError | null = null;
   /** Who waits for a worker that no request needs, or for the end of all work. */
   readonly #lenders: (() => void)[] = [];
   #timer: NodeJS.Timeout | null = null;
-  #lastArrivalMs = Number.NaN;
-  #gapMs = Number.POSITIVE_INFINITY;
   /** Called once, when the model cannot be served any more. */
   onGone: (cause: CodedError) => void = () => undefined;
 
@@ -97,7 +70,8 @@ export class ModelPool {
     this.inputs = inputs;
     this.outputs = outputs;
     this.layout = layoutOf(inputs, outputs);
-    this.#slabs = this.layout && new SlabPool(this.layout, this.#rungs);
+    this.#pace = new Pace(settings.latencyLimitMs);
+    this.#slabs = this.layout && new SlabPool(this.layout, this.#pace.rungs);
     const { queueLimit: count, queueBytes: bytes } = settings;
     this.#queue = new RequestQueue({ count, bytes, ageingMs: AGEING_MS });
     this.#watch(workers);
@@ -132,24 +106,24 @@ export class ModelPool {
 
   /** The session options in use: those the model came with, and what the plan has put in their place. */
   get sessionOptions(): SessionOptions {
-    return withPlan(this.options, this.#plan);
+    return withPlan(this.options, this.#pace.plan);
   }
 
   get plan(): ServingPlan | null {
-    return this.#plan;
+    return this.#pace.plan;
   }
 
   get optimalBatch(): number {
-    return this.#optimal;
+    return this.#pace.optimal;
   }
 
   /** Rows that may run together; 0 for a model whose tensors have no batch axis at all. */
   get largestBatch(): number {
-    return this.layout ? this.#rungs.at(-1)! : 0;
+    return this.layout ? this.#pace.largest : 0;
   }
 
   get curve(): LatencyCurve | null {
-    return this.#curve;
+    return this.#pace.curve;
   }
 
   /** @throws ESP_QUEUE_FULL, ESP_OVERLOADED, ESP_DEADLINE_EXCEEDED, ESP_INFERENCE_FAILED, ESP_WORKER_GONE */
@@ -162,7 +136,7 @@ export class ModelPool {
       options.deadlineMs ??
       (latencyLimitMs === null ? Number.POSITIVE_INFINITY : arrivedMs + OWN_SHARE * latencyLimitMs);
     const rows = (this.layout && rowsOfRequest(this.layout, feeds)) ?? 1;
-    this.#noteArrival(nowMs, rows);
+    this.#pace.arrived(nowMs, rows);
     const refused = this.#refuse(rows, deadlineMs, nowMs);
     if (refused) return Promise.reject(refused);
     const bytes = Object.values(feeds).reduce((sum, tensor) => sum + sizeOf(tensor), 0);
@@ -187,7 +161,10 @@ export class ModelPool {
     const timed = async (runs: number): Promise<number[]> => {
       const timesUs: number[] = [];
       while (timesUs.length < runs) {
-        const slice = Math.min(runs - timesUs.length, Math.ceil(SLICE_MS / (this.#curve?.latencyMs(1) ?? SLICE_MS)));
+        const slice = Math.min(
+          runs - timesUs.length,
+          Math.ceil(SLICE_MS / (this.#pace.curve?.latencyMs(1) ?? SLICE_MS)),
+        );
         const timesMs = await this.borrow((worker) => worker.measure(feeds, slice, 0));
         timesUs.push(...timesMs.map((ms) => ms * 1000));
       }
@@ -197,7 +174,7 @@ export class ModelPool {
   }
 
   /** Runs every batch size in use once on every worker: the first run of a size is slower than all that follow. */
-  async warm(sizes: readonly number[] = this.#rungs): Promise<void> {
+  async warm(sizes: readonly number[] = this.#pace.rungs): Promise<void> {
     const { layout } = this;
     if (!layout) return;
     for (const size of sizes) {
@@ -233,7 +210,7 @@ export class ModelPool {
 
   /** Serves as a plan says from now on: new workers are opened beside the old ones, which finish what they have. */
   async adopt(plan: ServingPlan): Promise<void> {
-    const { workers, threads, spin } = this.#plan ?? { workers: 0, threads: 0, spin: false };
+    const { workers, threads, spin } = this.#pace.plan ?? { workers: 0, threads: 0, spin: false };
     const isSame = plan.workers === workers && plan.threads === threads && plan.spin === spin;
     if (!isSame && !(await this.#replaceWorkers(plan))) return;
     this.#adopt(plan);
@@ -242,7 +219,7 @@ export class ModelPool {
 
   /** Opens the sessions again: what their arenas have kept of a burst goes back to the system. */
   async recycle(): Promise<void> {
-    if (await this.#replaceWorkers(this.#plan)) this.#slabs?.reset(this.#rungs);
+    if (await this.#replaceWorkers(this.#pace.plan)) this.#slabs?.reset(this.#pace.rungs);
     this.#pump();
   }
 
@@ -269,11 +246,8 @@ export class ModelPool {
   }
 
   #adopt(plan: ServingPlan): void {
-    this.#plan = plan;
-    this.#curve = new LatencyCurve(new Map(plan.curve));
-    this.#rungs = this.#curve.sizes;
-    this.#slabs?.reset(this.#rungs);
-    this.#optimal = optimalBatch(this.#curve, this.settings.latencyLimitMs ?? UNLIMITED_MS);
+    this.#pace.adopt(plan);
+    this.#slabs?.reset(this.#pace.rungs);
   }
 
   #watch(workers: WorkerSet): void {
@@ -296,17 +270,10 @@ export class ModelPool {
   }
 
   #refuse(rows: number, deadlineMs: number, nowMs: number): CodedError | null {
-    if (!this.#curve || deadlineMs === Number.POSITIVE_INFINITY || this.#queue.length === 0) return null;
-    const load = { backlogRows: this.#queue.rows, workers: this.workers.count, optimal: this.#optimal };
-    const admission = admit({ rows, deadlineMs }, this.#curve, load, nowMs);
+    if (!this.#pace.curve || deadlineMs === Number.POSITIVE_INFINITY || this.#queue.length === 0) return null;
+    const load = { backlogRows: this.#queue.rows, workers: this.workers.count, optimal: this.#pace.optimal };
+    const admission = admit({ rows, deadlineMs }, this.#pace.curve, load, nowMs);
     return admission.ok ? null : Overloaded({ retryAfterMs: admission.retryAfterMs });
-  }
-
-  #noteArrival(nowMs: number, rows: number): void {
-    const gapMs = (nowMs - this.#lastArrivalMs) / rows;
-    this.#lastArrivalMs = nowMs;
-    if (!(gapMs >= 0)) return;
-    this.#gapMs = Number.isFinite(this.#gapMs) ? this.#gapMs + RATE_MEMORY * (gapMs - this.#gapMs) : gapMs;
   }
 
   /** Gives work to workers while there is both. */
@@ -316,23 +283,17 @@ export class ModelPool {
 
   /** One decision; false when there is nothing more to do now. */
   #dispatch(): boolean {
-    const seat = this.workers.pick(this.#depth);
+    const seat = this.workers.pick(this.#pace.depth(this.#queue.rows));
     if (!seat) return false;
     const nowMs = this.settings.now();
     const startMs = seat.inFlight > 0 ? Math.max(nowMs, seat.freeAtMs) : nowMs;
-    const lead = this.#queue.lead(2 * this.#rungs.at(-1)!, nowMs);
-    const curve = this.#curve;
+    const lead = this.#queue.lead(2 * this.#pace.largest, nowMs);
+    const curve = this.#pace.curve;
     if (!curve) {
       this.#start(seat, lead.slice(0, 1), nowMs);
       return true;
     }
-    const limits = {
-      rungs: this.#rungs,
-      optimal: this.#optimal,
-      arrivalRate: 1 / this.#gapMs,
-      idle: this.#running === 0,
-    };
-    const { drop, take, waitUntilMs } = nextDispatch(lead, curve, startMs, limits);
+    const { drop, take, waitUntilMs } = nextDispatch(lead, curve, startMs, this.#pace.limits);
     this.#queue.remove(drop, false);
     for (const request of drop) request.reject(DeadlineExceeded({ waitedMs: Math.round(nowMs - request.arrivedMs) }));
     this.statistics.dropped += drop.length;
@@ -341,37 +302,21 @@ export class ModelPool {
     return take.length > 0 || drop.length > 0;
   }
 
-  /**
-   * Runs that a worker is given at once. With the next one in hand it does not wait for this thread, which may be busy
-   * with sockets; but a batch that is given away early can grow no more, so that only a full one is, or a short one.
-   */
-  get #depth(): number {
-    if (!this.#curve) return 1;
-    return this.#queue.rows >= this.#optimal || this.#curve.latencyMs(this.#optimal) < HAND_OVER_MS ? 2 : 1;
-  }
-
   #start(seat: Seat, take: readonly Pending[], nowMs: number): void {
     this.#queue.remove(take, true);
     const rows = take.reduce((sum, request) => sum + request.rows, 0);
     const beginMs = seat.inFlight > 0 ? Math.max(nowMs, seat.freeAtMs) : nowMs;
     if (seat.inFlight++ === 0) seat.sinceMs = nowMs;
-    seat.freeAtMs = beginMs + (this.#curve?.latencyMs(rows) ?? 0);
+    seat.freeAtMs = beginMs + (this.#pace.curve?.latencyMs(rows) ?? 0);
     this.#running++;
     const { now } = this.settings;
-    void runBatch(seat, take, { slabs: this.#slabs, largest: this.#rungs.at(-1)!, now }).then(() => {
+    void runBatch(seat, take, { slabs: this.#slabs, largest: this.#pace.largest, now }).then(() => {
       const doneMs = now();
-      this.#learn(rows, doneMs - Math.max(nowMs, seat.sinceMs));
+      this.#pace.record(rows, doneMs - Math.max(nowMs, seat.sinceMs));
       this.statistics.batch(rows, doneMs - nowMs);
       this.#running--;
       this.#finished(seat);
     });
-  }
-
-  #learn(rows: number, ms: number): void {
-    if (!this.#curve) this.#curve = new LatencyCurve(new Map([[1, ms / rows]]));
-    else this.#curve.record(rows, ms);
-    if (++this.#runs % RELEARN_RUNS === 0)
-      this.#optimal = optimalBatch(this.#curve, this.settings.latencyLimitMs ?? UNLIMITED_MS);
   }
 
   #wakeAt(inMs: number): void {

@@ -1,6 +1,7 @@
 /** The pool with real threads: batches give each row what it gets alone, and a worker's end is nobody's silence. */
 import path from 'node:path';
-import { ModelPool, type PoolSettings, type ServingPlan } from '@espalier/agent/runtime/model-pool';
+import { ModelPool, type PoolSettings } from '@espalier/agent/runtime/model-pool';
+import type { ServingPlan } from '@espalier/agent/runtime/serving-plan';
 import { fromRaw, toRaw } from '@espalier/agent/runtime/values';
 import { SessionOptions } from '@espalier/proto';
 import t from 'tap';

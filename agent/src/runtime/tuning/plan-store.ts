@@ -5,7 +5,7 @@ import { canonicalDigest, type SessionOptions } from '@espalier/proto';
 import { z } from 'zod';
 import { readIfThere, writeDurably } from '../../common/files.js';
 import { parseJson } from '../../common/json.js';
-import type { ServingPlan } from '../model-pool.js';
+import type { ServingPlan } from '../serving-plan.js';
 
 const Plan = z.object({
   workers: z.int().positive(),

@@ -3,10 +3,11 @@
 import { LatencyCurve, optimalBatch } from '../batching/latency-curve.js';
 import { quantile } from '../benchmark.js';
 import { type BatchLayout, layoutOf } from '../layout.js';
-import { type ModelPool, openWorkers, type ServingPlan } from '../model-pool.js';
+import { type ModelPool, openWorkers } from '../model-pool.js';
 import type { ModelWorker } from '../model-worker.js';
 import { probeFeeds } from '../probe-feeds.js';
 import type { Tensors } from '../protocol.js';
+import type { ServingPlan } from '../serving-plan.js';
 import type { WorkerSet } from '../worker-set.js';
 import { choose, type Measured, type Setup } from './candidates.js';
 import { proveBatching, sameAnswer } from './prove-batching.js';

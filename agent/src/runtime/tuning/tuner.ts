@@ -1,7 +1,8 @@
 /** Keeps each model on its best plan: the one stored for this device, else a search while the device has nothing to do. */
 import type { Facts, SessionOptions } from '@espalier/proto';
 import type { Log } from '../../common/log.js';
-import type { ModelPool, ServingPlan } from '../model-pool.js';
+import type { ModelPool } from '../model-pool.js';
+import type { ServingPlan } from '../serving-plan.js';
 import { onnxRuntimeVersion } from '../version.js';
 import { candidates, cpuBudget, fastCpus } from './candidates.js';
 import type { PlanKey, PlanStore } from './plan-store.js';
