@@ -3,7 +3,7 @@ import { Tensor } from 'onnxruntime-node';
 import { TeacherUnfit } from '../errors.js';
 import { cloneGraph, encodeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
-import { Session } from '../runtime/session.js';
+import { defaultOptions, Session } from '../runtime/session.js';
 import { FED, hintName, logitsOf } from './build.js';
 import type { Augmentation, TrainStage } from './recipe.js';
 import type { Samples } from './samples.js';
@@ -45,14 +45,15 @@ export class AskedLogits {
   static async ask(
     teacher: Graph,
     samples: Samples,
-    batch: { dims: readonly number[]; classes: number; mirror: boolean },
+    batch: { dims: readonly number[]; classes: number; mirror: boolean; threads: number },
     onProgress: (share: number) => void,
     signal?: AbortSignal,
   ): Promise<AskedLogits> {
-    const { dims, classes, mirror } = batch;
+    const { dims, classes, mirror, threads } = batch;
     const [size] = dims as [number];
     const name = logitsOf(teacher);
-    const session = await Session.open(encodeModel(cloneGraph(teacher, [name])), 'the teacher');
+    const options = { ...defaultOptions, intraOpNumThreads: threads };
+    const session = await Session.open(encodeModel(cloneGraph(teacher, [name])), 'the teacher', options);
     const { n } = samples;
     const views = mirror ? 2 : 1;
     const values = new Float32Array(2 * n * classes);

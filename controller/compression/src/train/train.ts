@@ -95,7 +95,7 @@ export async function train(original: Graph, options: TrainOptions): Promise<Tra
       ? await AskedLogits.ask(
           options.teacher!,
           samples,
-          { dims, classes, mirror: stage.augment.flip },
+          { dims, classes, mirror: stage.augment.flip, threads: options.workers },
           () => progress.tell(index, 0, 0, null),
           signal,
         )

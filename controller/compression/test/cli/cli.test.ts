@@ -27,7 +27,17 @@ const lines = (out: string) =>
     .map((line) => JSON.parse(line));
 
 t.test('every command explains itself', async (t) => {
-  for (const args of [[], ['quantize'], ['prune'], ['groups'], ['evaluate'], ['inspect'], ['profiles']]) {
+  for (const args of [
+    [],
+    ['quantize'],
+    ['prune'],
+    ['groups'],
+    ['train'],
+    ['profile-ops'],
+    ['evaluate'],
+    ['inspect'],
+    ['profiles'],
+  ]) {
     const { code, out } = await espalier(...args, '--help');
     t.equal(code, 0);
     t.match(out, /Usage: espalier/);
@@ -118,6 +128,51 @@ t.test('groups: what can go together, and what must stay', async (t) => {
   const { out } = await espalier('groups', sample.model);
   t.match(out, /GROUP +CHANNELS/);
   t.match(out, /Fixed: .*10 channels/);
+});
+
+t.test('train: distilled for an epoch, the same for the same seed; a recipe that is none is refused', async (t) => {
+  const dir = t.testdir();
+  const data = sample.calibrate.replace('to=256', 'to=192');
+  const train = (output: string, ...more: string[]) =>
+    espalier('train', sample.model, '-o', path.join(dir, output), '--data', data, '--json', ...more);
+  const recipe = path.join(dir, 'short.yaml');
+  writeFileSync(recipe, 'stages: [{ epochs: 1, batch: 32, distill: {} }]');
+  const first = await train('a.onnx', '--recipe', recipe, '--evaluate', sample.evaluate);
+  t.equal(first.code, 0, first.err);
+  t.match(lines(first.out), [{ model: 'fashion-ds', seed: 1, n: 500, history: [{ stage: 'train', epoch: 0 }] }]);
+  t.match(first.err, /epoch 1: loss/);
+  await train('b.onnx', '--recipe', recipe);
+  t.same(readFileSync(path.join(dir, 'a.onnx')), readFileSync(path.join(dir, 'b.onnx')));
+  const refused = await train('c.onnx', '--recipe', 'nonsense');
+  t.equal(refused.code, 2);
+  t.match(refused.err, /ESP_RECIPE_INVALID/);
+  t.equal(refused.out, '');
+});
+
+t.test('profile-ops, then prune under a share of the latency that it measured', async (t) => {
+  const dir = t.testdir();
+  const table = path.join(dir, 'table.json');
+  const measured = await espalier('profile-ops', sample.model, '-o', table, '--calibrate', sample.calibrate, '--json');
+  t.equal(measured.code, 0, measured.err);
+  const [found] = lines(measured.out);
+  t.equal(found.key.precision, 'int8');
+  t.ok(found.rows.length > 18, `${found.rows.length} operators`);
+  t.ok(found.rows.every((row: { points: unknown[] }) => row.points.length === 7));
+  const narrow = path.join(dir, 'narrow.onnx');
+  const prune = (...more: string[]) =>
+    espalier('prune', sample.model, '-o', narrow, '--calibrate', sample.calibrate, '--json', ...more);
+  const pruned = await prune('--latency', '0.9', '--table', table);
+  t.equal(pruned.code, 0, pruned.err);
+  const [{ predictedUs }] = lines(pruned.out);
+  t.ok(predictedUs.after <= predictedUs.before * 0.91, `${predictedUs.before} us to ${predictedUs.after} us`);
+  for (const wrong of [
+    ['--latency', '0.9'],
+    ['--latency', '0.9', '--table', narrow],
+  ]) {
+    const refused = await prune(...wrong);
+    t.equal(refused.code, 2);
+    t.match(refused.err, /ESP_LATENCY_TABLE_UNFIT/);
+  }
 });
 
 t.test('prune: fewer multiply-accumulates, nearly the same answers; refused when nothing is asked right', async (t) => {
