@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { mallocEnv } from '@espalier/compression/runtime/malloc';
 import { models } from './models-list.ts';
 
 const { values } = parseArgs({
@@ -24,7 +25,7 @@ async function measure(model: string): Promise<Record<string, unknown>> {
   const child = spawn(
     process.execPath,
     [path.join(import.meta.dirname, 'models-child.ts'), data, model, values.profile ?? ''],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
+    { stdio: ['ignore', 'pipe', 'inherit'], env: { ...mallocEnv, ...process.env } },
   );
   let text = '';
   child.stdout.on('data', (chunk) => {

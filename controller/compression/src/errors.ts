@@ -51,6 +51,14 @@ export const CalibrationMissing = defineError<{ model: string }>(
   () => 'Give a data SPEC with --calibrate; random:64 works without data, at a cost in accuracy.',
 );
 
+export const CalibrationTooLarge = defineError<{ bytes: number; budget: number }>(
+  'ESP_CALIBRATION_TOO_LARGE',
+  422,
+  ({ bytes, budget }) =>
+    `One sample and its activations take ${Math.round(bytes / 1e6)} MB, and calibration may take ${Math.round(budget / 1e6)} MB on this machine.`,
+  () => 'Give the model smaller inputs, or build on a machine with more memory.',
+);
+
 export const SpecInvalid = defineError<{ spec: string; why: string }>(
   'ESP_DATA_SPEC_INVALID',
   400,

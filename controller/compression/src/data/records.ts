@@ -27,7 +27,10 @@ export async function openRecords(spec: DataSpec, format: RecordFormat): Promise
   }
   const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
   const records = selectRecords(spec, bytes.length / length);
-  const labels = Int32Array.from(records, (record) => bytes[record * length]!);
+  const kept = records.map((record) => bytes.subarray(record * length, (record + 1) * length));
+  // A few records of a large file do not hold on to the rest of it.
+  const own = records.length * length < bytes.length / 2 ? kept.map((record) => Buffer.from(record)) : kept;
+  const labels = Int32Array.from(own, (record) => record[0]!);
   return {
     spec: spec.text,
     n: records.length,
@@ -36,8 +39,7 @@ export async function openRecords(spec: DataSpec, format: RecordFormat): Promise
     sampleShape: format.sampleShape,
     labels,
     async read(at) {
-      const start = records[at]! * length;
-      return format.decode(bytes.subarray(start + 1, start + length));
+      return format.decode(own[at]!.subarray(1));
     },
   };
 }

@@ -7,7 +7,7 @@ import { encodeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
 import { cutTo, uniformWidths } from '../prune/fit.js';
 import type { Prunable } from '../prune/prunable.js';
-import { runShapes } from '../prune/shapes.js';
+import { runShapes } from '../runtime/run-shapes.js';
 import { measurePair } from '../recipe/latency.js';
 import { runtimeVersion, Session } from '../runtime/session.js';
 import { nodeTimes } from './node-times.js';

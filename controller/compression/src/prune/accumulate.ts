@@ -1,8 +1,8 @@
 import type { Dataset } from '../data/content.js';
 import { type BatchOptions, batches } from '../data/feeds.js';
-import { cloneGraph, encodeModel } from '../onnx/codec.js';
-import { Graph } from '../onnx/graph.js';
-import { removeDead } from '../passes/remove-dead.js';
+import { encodeModel } from '../onnx/codec.js';
+import type { Graph } from '../onnx/graph.js';
+import { returningOnly } from '../passes/returning-only.js';
 import { Session } from '../runtime/session.js';
 
 /** Runs a graph over data and sums the named float values in float64; nothing that they do not need is computed. */
@@ -12,16 +12,7 @@ export async function sumOver(
   data: Dataset,
   feeding: BatchOptions,
 ): Promise<Map<string, Float64Array>> {
-  const asked = cloneGraph(graph, values);
-  const wanted = new Set(values);
-  const { shell, nodes, constants, inputs, outputs } = asked;
-  const only = new Graph(shell, {
-    ...{ nodes: [...nodes], constants, inputs: [...inputs] },
-    outputs: outputs.filter(({ name }) => wanted.has(name)),
-  });
-  only.sort();
-  removeDead.run(only);
-  const session = await Session.open(encodeModel(only), 'the moments');
+  const session = await Session.open(encodeModel(returningOnly(graph, values)), 'the moments');
   const sums = new Map<string, Float64Array>();
   try {
     for await (const { feeds } of batches(data, feeding)) {

@@ -3,13 +3,13 @@ import { PruneBudgetMissed, RewriteNotExact } from '../errors.js';
 import { cloneGraph, encodeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
 import { relativeDifference } from '../recipe/prepare.js';
+import { runShapes } from '../runtime/run-shapes.js';
 import { Session } from '../runtime/session.js';
 import { curveOf } from './curves.js';
 import { cutChannels, silenceChannels } from './cut.js';
 import type { Group } from './groups.js';
 import { type CostModel, totalMacs } from './macs.js';
 import type { Prunable } from './prunable.js';
-import { runShapes } from './shapes.js';
 import { type Trace, traceChannels } from './trace.js';
 import { chooseWidths, uniformWidth } from './widths.js';
 

@@ -3,13 +3,13 @@ import type { Dataset } from '../data/content.js';
 import { type BatchOptions, firstFeeds } from '../data/feeds.js';
 import { NothingPrunable } from '../errors.js';
 import type { Graph } from '../onnx/graph.js';
+import { runShapes } from '../runtime/run-shapes.js';
 import type { Feeds } from '../runtime/session.js';
 import { type Alignment, stepOf } from './curves.js';
 import { findGroups, type Group, type Groups, isInner } from './groups.js';
 import { type Removal, removalByScore, weightImportance } from './importance.js';
 import { obsRemoval } from './obs.js';
 import { readersOf } from './readers.js';
-import { runShapes } from './shapes.js';
 import { taylorImportance } from './taylor.js';
 import { type Trace, traceChannels } from './trace.js';
 

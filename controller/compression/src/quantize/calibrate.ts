@@ -1,42 +1,67 @@
 import type { Batch } from '../data/feeds.js';
 import { cloneGraph, encodeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
+import { returningOnly } from '../passes/returning-only.js';
+import { collectGarbage } from '../runtime/collect.js';
+import { runShapes } from '../runtime/run-shapes.js';
 import { Session } from '../runtime/session.js';
 import { type ChannelFigures, ChannelStats } from './channel-stats.js';
+import { inGroups } from './groups.js';
 import { Observer } from './observer.js';
+import { channelTap, histogramTap, type Tap, type TapMaker, wholeTap } from './taps.js';
 
-/** Runs a float graph and hands over the given values, batch by batch. */
+/** Bytes that the taps of one session may return: with more, the samples are run again for the rest. */
+const TAPPED_BYTES_MAX = 20_000_000;
+
+/** Runs a float graph over samples with taps on the given values, as many at once as memory allows. */
 async function watch(
   graph: Graph,
   values: readonly string[],
   samples: readonly Batch[],
-  see: (value: string, data: Float32Array, dims: readonly number[]) => void,
+  maker: TapMaker,
 ): Promise<void> {
-  const fed = new Set(graph.inputs.map((input) => input.name));
-  const inner = values.filter((value) => !fed.has(value));
-  const session = await Session.open(encodeModel(cloneGraph(graph, inner)), 'the calibration graph');
-  try {
-    const run = session.reusing();
-    for (const { feeds } of samples) {
-      const outputs = await run(feeds);
-      for (const value of values) {
-        const tensor = outputs[value] ?? feeds[value];
-        if (tensor?.data instanceof Float32Array) see(value, tensor.data, tensor.dims);
-      }
-    }
-  } finally {
-    await session.dispose();
+  if (samples.length === 0 || values.length === 0) return;
+  const shapes = await runShapes(graph, samples[0]!.feeds, values);
+  const known = values.filter((value) => shapes.has(value));
+  const sized = cloneGraph(graph);
+  const bytes = new Map(known.map((value) => [value, maker(sized, value, shapes.get(value)!).bytes]));
+  for (const group of inGroups(known, (value) => bytes.get(value)!, TAPPED_BYTES_MAX)) {
+    const tapped = cloneGraph(graph);
+    await runTaps(
+      tapped,
+      group.map((value) => maker(tapped, value, shapes.get(value)!)),
+      samples,
+    );
   }
 }
 
-/** First pass: extremes and moments of each channel of the values. */
+async function runTaps(tapped: Graph, taps: readonly Tap[], samples: readonly Batch[]): Promise<void> {
+  const outputs = taps.flatMap((tap) => tap.outputs);
+  const session = await Session.open(encodeModel(returningOnly(tapped, outputs)), 'the calibration graph');
+  try {
+    for (const { feeds } of samples) {
+      const found = await session.runAlone(feeds);
+      for (const tap of taps) tap.see(tap.outputs.map((output) => found[output]!));
+    }
+  } finally {
+    await session.dispose();
+    collectGarbage();
+  }
+}
+
+/** First pass: extremes and moments of each channel of the values. Memory does not grow with the samples. */
 export async function observeChannels(
   graph: Graph,
   values: Iterable<string>,
   samples: readonly Batch[],
 ): Promise<Map<string, ChannelFigures>> {
   const stats = new Map([...values].map((value) => [value, new ChannelStats()]));
-  await watch(graph, [...stats.keys()], samples, (value, data, dims) => stats.get(value)!.see(data, dims));
+  const statsOf = (value: string): ChannelStats => stats.get(value)!;
+  await watch(graph, [...stats.keys()], samples, channelTap(statsOf));
+  // The runtime's reductions take NaN and infinity in; where they came, each number is looked at.
+  const wild = [...stats.keys()].filter((value) => !statsOf(value).isFinite());
+  for (const value of wild) stats.set(value, new ChannelStats());
+  await watch(graph, wild, samples, wholeTap(statsOf));
   return new Map([...stats].map(([value, one]) => [value, one.figures()]));
 }
 
@@ -53,6 +78,11 @@ export async function observeHistograms(
       return [value, new Observer({ min: low, max: high })];
     }),
   );
-  await watch(graph, [...observers.keys()], samples, (value, data) => observers.get(value)!.count(data));
+  await watch(
+    graph,
+    [...observers.keys()],
+    samples,
+    histogramTap((value) => observers.get(value)!),
+  );
   return observers;
 }

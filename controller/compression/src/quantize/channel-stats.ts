@@ -7,6 +7,14 @@ export interface ChannelFigures {
   readonly power: Float64Array;
 }
 
+/** Figures of [N, C], flat. */
+interface Reduced {
+  readonly min: Float32Array;
+  readonly max: Float32Array;
+  readonly mean: Float32Array;
+  readonly squares: Float32Array;
+}
+
 /** Streams a value [N, C, ...] channel by channel; memory is C numbers, whatever the number of samples. */
 export class ChannelStats {
   private min = new Float64Array();
@@ -38,6 +46,24 @@ export class ChannelStats {
       this.sum[channel]! += sum;
       this.squares[channel]! += squares;
     }
+  }
+
+  /** Takes in figures of [N, C], each over `inner` elements. */
+  merge({ min, max, mean, squares }: Reduced, channels: number, inner: number): void {
+    if (this.sum.length === 0) this.start(channels);
+    this.perChannel += (min.length / channels) * inner;
+    for (let line = 0; line < min.length; line++) {
+      const channel = line % channels;
+      this.min[channel] = Math.min(this.min[channel]!, min[line]!);
+      this.max[channel] = Math.max(this.max[channel]!, max[line]!);
+      this.sum[channel]! += mean[line]! * inner;
+      this.squares[channel]! += squares[line]!;
+    }
+  }
+
+  /** False when a NaN or an infinite value came by. */
+  isFinite(): boolean {
+    return [this.min, this.max, this.sum, this.squares].every((figures) => figures.every(Number.isFinite));
   }
 
   private start(channels: number): void {

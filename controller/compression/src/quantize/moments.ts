@@ -5,7 +5,10 @@ import { intAttribute, intOf, intsAttribute, type Node } from '../onnx/node.js';
 import { addPatches } from '../onnx/patches.js';
 import { elementCount, int64Tensor, Type } from '../onnx/tensor.js';
 import { PER_CHANNEL_OPSET } from '../passes/raise-opset.js';
+import { returningOnly } from '../passes/returning-only.js';
+import { collectGarbage } from '../runtime/collect.js';
 import { type Feeds, Session } from '../runtime/session.js';
+import { inGroups } from './groups.js';
 
 /** First two moments of what the filters of a node are multiplied with: K inputs a filter, in G groups. */
 export interface Moments {
@@ -19,6 +22,8 @@ export interface Moments {
 
 /** Filters with more inputs than this keep the nearest rounding: their matrix alone would take 32 MB. */
 const SIZE_MAX = 2048;
+/** Bytes of matrices that one session may return: with more, the samples are run again for the rest. */
+const GRAM_BYTES_MAX = 16_000_000;
 
 interface Tap {
   readonly node: string;
@@ -30,6 +35,14 @@ interface Tap {
   readonly size: number;
 }
 
+/** Groups of a node's filters, and inputs of each filter; none where its moments are not taken. */
+function filtersOf(graph: Graph, node: Node): { groups: number; size: number } {
+  const { dims } = graph.constantOf(node, 1)!;
+  if (node.opType === 'Conv') return { groups: intOf(node, 'group', 1), size: elementCount(dims.slice(1)) };
+  if (node.opType !== 'Gemm' || intOf(node, 'transA', 0) === 1) return { groups: 1, size: 0 };
+  return { groups: 1, size: dims[intOf(node, 'transB', 0) === 1 ? 1 : 0]! };
+}
+
 /**
  * Adds to a graph, for each node, outputs with the sum of x x^T and of x over samples and positions. The patches of a
  * convolution come from a grouped convolution with one-hot filters: patch element (c, i, j) is channel c shifted.
@@ -39,14 +52,9 @@ export function tapMoments(graph: Graph, nodes: readonly Node[]): Tap[] {
   const taps: Tap[] = [];
   if (graph.opset() < PER_CHANNEL_OPSET) return taps;
   for (const node of nodes) {
-    const { dims } = graph.constantOf(node, 1)!;
-    const conv = node.opType === 'Conv';
-    if (!conv && (node.opType !== 'Gemm' || intOf(node, 'transA', 0) === 1)) continue;
-    const groups = conv ? intOf(node, 'group', 1) : 1;
-    const transposed = intOf(node, 'transB', 0) === 1;
-    const size = conv ? elementCount(dims.slice(1)) : dims[transposed ? 1 : 0]!;
-    if (size > SIZE_MAX) continue;
-    const patches = conv ? addPatches(graph, node) : node.inputs[0]!;
+    const { groups, size } = filtersOf(graph, node);
+    if (size === 0 || size > SIZE_MAX) continue;
+    const patches = node.opType === 'Conv' ? addPatches(graph, node) : node.inputs[0]!;
     const shape = graph.addConstant('moments/shape', int64Tensor([4], [0, groups, size, -1]));
     const name = (hint: string): string => graph.freshName(`${node.name}/${hint}`);
     const [rows, flipped, gram, gramSum, sum] = [
@@ -82,19 +90,37 @@ export async function observeMoments(
   nodes: readonly Node[],
   samples: readonly Batch[],
 ): Promise<Map<string, Moments>> {
+  const sizeOf = (node: Node): number => {
+    const { groups, size } = filtersOf(graph, node);
+    return size > SIZE_MAX ? 0 : 4 * groups * size ** 2;
+  };
+  const found = new Map<string, Moments>();
+  for (const group of inGroups(nodes, sizeOf, GRAM_BYTES_MAX)) {
+    for (const [node, moments] of await observeGroup(graph, new Set(group.map(({ name }) => name)), samples)) {
+      found.set(node, moments);
+    }
+    collectGarbage();
+  }
+  return found;
+}
+
+async function observeGroup(
+  graph: Graph,
+  names: ReadonlySet<string>,
+  samples: readonly Batch[],
+): Promise<Map<string, Moments>> {
   const tapped = cloneGraph(graph);
-  const names = new Set(nodes.map(({ name }) => name));
   const taps = tapMoments(
     tapped,
     tapped.nodes.filter(({ name }) => names.has(name)),
   );
+  if (taps.length === 0) return new Map();
   const outputs = taps.flatMap(({ gram, sum, count }) => [gram, sum, count]);
-  const session = await Session.open(encodeModel(cloneGraph(tapped, outputs)), 'the moments graph');
+  const session = await Session.open(encodeModel(returningOnly(tapped, outputs)), 'the moments graph');
   const sums = new Map(taps.map((tap) => [tap.node, new Sums(tap)]));
   try {
-    const run = session.reusing();
     for (const { feeds } of samples) {
-      const found = await run(feeds);
+      const found = await session.runAlone(feeds);
       for (const tap of taps) sums.get(tap.node)!.add(found, tap);
     }
   } finally {

@@ -9,8 +9,11 @@ const SATURATION_WEIGHT = 3;
 /** How a range is drawn from what was observed. */
 export type Method = 'minmax' | 'percentile' | 'mse';
 
-/** Values of one tensor that a histogram counts in one go; of more, every k-th is taken. */
+/** About as many values of one tensor are counted in one go. */
 const COUNTED_MAX = 1 << 16;
+
+/** Every how many values of a tensor are counted: an odd step, so that it does not always meet the same column. */
+export const countedStep = (elements: number): number => Math.floor(elements / COUNTED_MAX) | 1;
 
 /** The histogram of one tensor between its extremes; its memory does not grow with the number of samples. */
 export class Observer {
@@ -24,16 +27,15 @@ export class Observer {
     this.width = (this.extremes.max - this.extremes.min) / BINS;
   }
 
-  /** NaN, and what lies below the extremes, is not counted. */
+  /** NaN, and what lies below the extremes, is not counted. Of a large tensor, give every {@link countedStep}-th value. */
   count(values: Float32Array): void {
     const { counts, width } = this;
     const { min } = this.extremes;
+    const perWidth = 1 / width;
     if (width === 0) return;
-    // An odd step, so that it does not always meet the same column.
-    const step = Math.floor(values.length / COUNTED_MAX) | 1;
-    for (let at = 0; at < values.length; at += step) {
-      const bin = Math.floor((values[at]! - min) / width);
-      if (bin >= 0) counts[bin < BINS ? bin : BINS - 1]!++;
+    for (let at = 0; at < values.length; at++) {
+      const place = (values[at]! - min) * perWidth;
+      if (place >= 0) counts[place < BINS ? place | 0 : BINS - 1]!++;
     }
   }
 

@@ -1,6 +1,7 @@
 import type { TensorSpec } from '@espalier/proto';
 import { type Dataset, subset } from '../data/content.js';
 import { type Batch, type BatchOptions, batches } from '../data/feeds.js';
+import { collectGarbage } from '../runtime/collect.js';
 
 export interface CalibrationOptions {
   readonly data: Dataset;
@@ -17,12 +18,15 @@ export interface Samples {
 
 /** Floats of one batch that all inputs of a model may hold together. */
 const BATCH_FLOATS_MAX = 200_000;
-const BATCH_MAX = 4;
 /** Bytes of decoded samples that are held at once: memory stays the same from 50 samples to any number. */
 const HELD_BYTES_MAX = 30_000_000;
-const SAMPLES_MIN = 8;
+/** With fewer, both parts are all of them. */
+export const SAMPLES_MIN = 8;
 /** One of so many samples is for choosing. */
 const CHECK_EVERY = 4;
+
+/** Bytes of one decoded sample. */
+export const sampleBytes = (inputs: readonly TensorSpec[]): number => 4 * Math.max(1, sampleFloats(inputs));
 
 const sampleFloats = (inputs: readonly TensorSpec[]): number =>
   inputs.reduce(
@@ -31,8 +35,13 @@ const sampleFloats = (inputs: readonly TensorSpec[]): number =>
   );
 
 /** Samples that are run at once: many small ones, few large ones, so that memory stays flat. */
-export const calibrationBatch = (inputs: readonly TensorSpec[]): number =>
-  Math.max(1, Math.min(BATCH_MAX, Math.floor(BATCH_FLOATS_MAX / Math.max(1, sampleFloats(inputs)))));
+const batchUpTo =
+  (most: number) =>
+  (inputs: readonly TensorSpec[]): number =>
+    Math.max(1, Math.min(most, Math.floor(BATCH_FLOATS_MAX / Math.max(1, sampleFloats(inputs)))));
+
+export const calibrationBatch = batchUpTo(4);
+export const evaluationBatch = batchUpTo(8);
 
 /** Which of n samples to take when `wanted` are: evenly spread, in order. */
 export const spread = (n: number, wanted: number): number[] =>
@@ -40,8 +49,7 @@ export const spread = (n: number, wanted: number): number[] =>
 
 /** Reads the calibration data and splits it. With fewer than eight samples both parts are all of them. */
 export async function drawSamples({ data, feeding, onProgress }: CalibrationOptions): Promise<Samples> {
-  const bytes = 4 * Math.max(1, sampleFloats(feeding.inputs));
-  const held = Math.max(SAMPLES_MIN, Math.floor(HELD_BYTES_MAX / bytes));
+  const held = Math.max(SAMPLES_MIN, Math.floor(HELD_BYTES_MAX / sampleBytes(feeding.inputs)));
   const drawn = spread(Math.min(data.n, feeding.limit ?? data.n), held);
   const split = drawn.length >= SAMPLES_MIN;
   const parts = (['fit', 'check'] as const).map((part) =>
@@ -59,6 +67,7 @@ export async function drawSamples({ data, feeding, onProgress }: CalibrationOpti
       onProgress?.(done / (parts[0]!.length + parts[1]!.length));
     }
   }
+  collectGarbage();
   return { fit, check };
 }
 

@@ -12,7 +12,8 @@ import type { HardwareProfile } from '../hardware/profile.js';
 import { readChecked } from '../inspect.js';
 import { encodeModel, readModel, readWhole } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
-import { calibrationBatch } from '../quantize/samples.js';
+import { calibrationBatch, evaluationBatch } from '../quantize/samples.js';
+import { collectGarbage } from '../runtime/collect.js';
 import { limitsOf, probeModel } from '../runtime/probe.js';
 import { Session } from '../runtime/session.js';
 import { compare } from './accuracy.js';
@@ -29,7 +30,6 @@ import { writeArtifact } from './write.js';
 
 /** Calibration reads no more samples than this: ranges have settled long before. */
 const CALIBRATION_MAX = 512;
-const EVALUATION_BATCH = 8;
 /** Points of accuracy that pruning may cost when the model has no budget of its own. */
 const DEFAULT_MAX_DROP = 1;
 /** Time that training may take when nobody says. */
@@ -55,8 +55,8 @@ function progressOf({ onProgress, signal }: BuildOptions): Tell {
 
 interface Inputs {
   readonly original: Graph;
-  /** The whole model as a file. */
-  readonly bytes: Uint8Array;
+  /** Bytes of the whole model as a file. */
+  readonly floatBytes: number;
   readonly specs: TensorSpec[];
   readonly calibration: Dataset | null;
   readonly evaluation: Dataset | null;
@@ -69,11 +69,11 @@ async function readInputs(options: BuildOptions): Promise<Inputs> {
   const { inputs: specs } = await probeModel(modelPath, limitsOf(original));
   return {
     original,
-    bytes: await readWhole(modelPath),
+    floatBytes: (await readWhole(modelPath)).length,
     specs,
     calibration: options.calibrate ? await openDataset(options.calibrate) : null,
     evaluation: options.evaluate ? await openDataset(options.evaluate) : null,
-    feeding: { inputs: specs, preprocess, batchSize: EVALUATION_BATCH, seed, signal },
+    feeding: { inputs: specs, preprocess, batchSize: evaluationBatch(specs), seed, signal },
   };
 }
 
@@ -137,15 +137,15 @@ async function proveStep(
   tell: Tell,
 ): Promise<Proof> {
   const { profile, outDir, modelName } = options;
-  const bytes = candidate?.int8 ? encodeModel(candidate.int8.graph) : inputs.bytes;
+  const bytes = candidate?.int8 ? encodeModel(candidate.int8.graph) : await readWhole(options.modelPath);
   await writeArtifact(outDir, 'model.onnx', bytes);
+  collectGarbage();
   const optimizedFile = path.join(outDir, '.optimized.onnx');
   const float = await Session.open(options.modelPath, modelName, profile.session);
   const variant = candidate?.int8 ? await Session.open(bytes, `${modelName} int8`, profile.session) : float;
-  const saved = await Session.open(bytes, modelName, profile.session, {
-    optimizedModelFilePath: optimizedFile,
-  });
   try {
+    const saving = { optimizedModelFilePath: optimizedFile };
+    await (await Session.open(bytes, modelName, profile.session, saving)).dispose();
     const prepared = candidate?.int8 ? { graph: candidate.prepared, plan: candidate.int8.plan } : null;
     const here = profile.oracle.tool === 'onnxruntime';
     const figures =
@@ -164,13 +164,13 @@ async function proveStep(
     const speedup = latency ? (method === 'float' ? 1 : latency.float.p50Us / latency.variant.p50Us) : null;
     return {
       bytes,
-      evidence: { method, candidate, figures, comparison, data, latency, speedup, floatBytes: inputs.bytes.length },
+      evidence: { method, candidate, figures, comparison, data, latency, speedup, floatBytes: inputs.floatBytes },
       golden: { text: JSON.stringify(cases), tolerance },
       inputs: variant.inputs,
       outputs: variant.outputs,
     };
   } finally {
-    await Promise.all([...new Set([float, variant, saved])].map((session) => session.dispose()));
+    await Promise.all([...new Set([float, variant])].map((session) => session.dispose()));
     await rm(optimizedFile, { force: true });
   }
 }

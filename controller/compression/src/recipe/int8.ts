@@ -4,6 +4,7 @@ import { fixBatch } from '../onnx/fix-batch.js';
 import type { Graph } from '../onnx/graph.js';
 import { finishing, type PassRecord, rewriting, runPasses } from '../passes/index.js';
 import { PER_CHANNEL_OPSET } from '../passes/raise-opset.js';
+import { requireBudget } from '../quantize/budget.js';
 import { placementViolations } from '../quantize/placement-rules.js';
 import { type Quantized, quantize } from '../quantize/quantize.js';
 import type { CalibrationOptions } from '../quantize/samples.js';
@@ -44,6 +45,7 @@ export async function makeInt8(
   if (quantized) {
     return keep(`The model is quantized already (${quantized.opType}, ${quantized.name}); it was kept as it is.`);
   }
+  requireBudget(original, options.feeding.inputs, options.data.n);
   const prepared = await prepare(original, options.data, options.feeding, rewriting(profile));
   const narrowed = await narrowing?.(prepared.graph);
   const graph = narrowed?.graph ?? prepared.graph;

@@ -5,6 +5,7 @@ import { cloneGraph, encodeModel, overridableDefaults } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
 import type { Node } from '../onnx/node.js';
 import { type Pass, type PassRecord, preparation, runPasses } from '../passes/index.js';
+import { collectGarbage } from '../runtime/collect.js';
 import { Session } from '../runtime/session.js';
 import { requireNumbers } from './accuracy.js';
 
@@ -55,6 +56,7 @@ export async function prepare(
     }
   } finally {
     await Promise.all([before.dispose(), after.dispose()]);
+    collectGarbage();
   }
   return { graph, passes, notes: notesOf(original, passes) };
 }

@@ -2,6 +2,7 @@ import './no-telemetry.js';
 import { SessionOptions, type TensorSpec } from '@espalier/proto';
 import * as ort from 'onnxruntime-node';
 import { RuntimeRefused } from '../errors.js';
+import { collectYoung } from './collect.js';
 
 export type Feeds = Readonly<Record<string, ort.Tensor>>;
 
@@ -51,8 +52,13 @@ export interface SessionFiles {
   readonly profileFilePrefix?: string;
 }
 
+/** Bytes of inputs after which the tensors of past runs are collected. */
+const FED_BYTES_MAX = 4_000_000;
+
 /** A model loaded into ONNX Runtime. `run` blocks the calling thread; dispose it when done. */
 export class Session {
+  private fedBytes = 0;
+
   private constructor(
     private readonly native: ort.InferenceSession,
     readonly name: string,
@@ -85,32 +91,28 @@ export class Session {
     return this.native.outputMetadata.map(specOf);
   }
 
-  async run(feeds: Feeds, into?: Record<string, ort.Tensor>): Promise<Record<string, ort.Tensor>> {
+  async run(feeds: Feeds): Promise<Record<string, ort.Tensor>> {
     try {
-      return await (into ? this.native.run(feeds, into) : this.native.run(feeds));
+      return await this.native.run(feeds);
     } catch (error) {
       throw RuntimeRefused({ model: this.name, why: (error as Error).message }, { cause: error });
     }
   }
 
-  /**
-   * A `run` that writes into the tensors of the run before while the inputs keep their shapes: many runs allocate as
-   * much as one. What it returns holds until the next run.
-   */
-  reusing(): (feeds: Feeds) => Promise<Record<string, ort.Tensor>> {
-    let held: Record<string, ort.Tensor> = {};
-    let shapes = '';
-    return async (feeds) => {
-      const given = JSON.stringify(Object.values(feeds).map(({ dims }) => dims));
-      held = given === shapes ? await this.run(feeds, held) : await this.run(feeds);
-      shapes = given;
-      return held;
-    };
+  /** A run after which the tensors of the one before are gone, if nobody holds them: many take as much memory as one. */
+  async runAlone(feeds: Feeds): Promise<Record<string, ort.Tensor>> {
+    collectYoung();
+    return this.run(feeds);
   }
 
   /** All outputs as float32, by name. */
   async floats(feeds: Feeds): Promise<Record<string, Output>> {
     const found: Record<string, Output> = {};
+    this.fedBytes += Object.values(feeds).reduce((sum, { data }) => sum + (data as Float32Array).byteLength, 0);
+    if (this.fedBytes > FED_BYTES_MAX) {
+      this.fedBytes = 0;
+      collectYoung();
+    }
     for (const [name, tensor] of Object.entries(await this.run(feeds))) {
       const data = tensor.data as ArrayLike<number | bigint>;
       found[name] = {

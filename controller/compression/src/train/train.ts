@@ -12,7 +12,7 @@ import { foldBatchNorm } from '../passes/fold-batch-norm.js';
 import { runPasses } from '../passes/index.js';
 import { raiseOpset } from '../passes/raise-opset.js';
 import { removeDead } from '../passes/remove-dead.js';
-import { runShapes } from '../prune/shapes.js';
+import { runShapes } from '../runtime/run-shapes.js';
 import { Session } from '../runtime/session.js';
 import { logitsOf } from './build.js';
 import { type Checkpoint, type EpochRecord, readCheckpoint, writeCheckpoint } from './checkpoint.js';

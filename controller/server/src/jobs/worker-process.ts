@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import path from 'node:path';
+import { mallocEnv } from '@espalier/compression/runtime/malloc';
 import type { ErrorBody } from '@espalier/proto';
 import type { BuildResult, BuildTask, FromWorker, Progress } from './worker-protocol.js';
 
@@ -26,7 +27,11 @@ const WORKER = path.join(import.meta.dirname, 'worker.js');
 export function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   const { signal, termAfterMs = 3000, killAfterMs = 6000 } = options;
   if (signal.aborted) return Promise.resolve({ kind: 'canceled' });
-  const child = fork(WORKER, [], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  const child = fork(WORKER, [], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    env: { ...mallocEnv, ...process.env },
+  });
   if (child.pid) options.onStart?.(child.pid);
   let end: WorkerEnd | null = null;
   let complaint = '';
