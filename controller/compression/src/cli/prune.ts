@@ -17,6 +17,7 @@ import { limitsOf, probeModel } from '../runtime/probe.js';
 import { Session } from '../runtime/session.js';
 import { loadRecipe } from '../train/load-recipe.js';
 import { folded, train, trainable } from '../train/train.js';
+import { wholeNumber } from './numbers.js';
 import { chooseProfile, profilesOption } from './quantize.js';
 import { alignColumns, progressPrinter, type Terminal } from './terminal.js';
 
@@ -48,12 +49,6 @@ function share(text: string): number {
   throw new InvalidArgumentError('It must lie between 0 and 1.');
 }
 
-function count(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('It must be a whole number above 0.');
-}
-
 export const pruneCommand = (terminal: Terminal, signal: AbortSignal): Command =>
   new Command('prune')
     .description('Remove channels from a float model, fit the rest to what it computed before, and train it.')
@@ -83,8 +78,8 @@ export const pruneCommand = (terminal: Terminal, signal: AbortSignal): Command =
     .option('--preprocess <file>', 'preprocessing record; by default MODEL.preprocess.json or the model’s metadata')
     .option('--tied', 'prune groups too that residual connections tie together')
     .option('--no-refit', 'only cut: shows what the refit is worth')
-    .addOption(new Option('--samples <n>', 'samples to order and refit by').argParser(count).default(300))
-    .addOption(new Option('--seed <number>', 'seed of random inputs and random importance').argParser(count).default(1))
+    .option('--samples <n>', 'samples to order and refit by', wholeNumber('--samples', 1, 1_000_000), 300)
+    .option('--seed <number>', 'seed of random inputs and random importance', wholeNumber('--seed', 0, 2 ** 32 - 1), 1)
     .addOption(profilesOption())
     .option('--json', 'print the result as one JSON line')
     .action((model: string, flags: Flags) => run(model, flags, terminal, signal));

@@ -10,6 +10,7 @@ import { readLocalFacts } from '../hardware/local-facts.js';
 import { matchProfile } from '../hardware/match.js';
 import type { HardwareProfile } from '../hardware/profile.js';
 import { readChecked } from '../inspect.js';
+import { METHODS, type Method } from '../quantize/observer.js';
 import { buildVariant } from '../recipe/build.js';
 import { BUILD_OPTIONS, buildOptionsFor } from '../recipe/device.js';
 import type { BuiltVariant, OutputFormat } from '../recipe/options.js';
@@ -30,6 +31,7 @@ interface Flags {
   readonly recipe: Recipe;
   readonly maxDrop: string;
   readonly minutes: number;
+  readonly calibration?: Method;
   readonly seed: number;
   readonly profiles: string[];
   readonly json?: boolean;
@@ -50,6 +52,12 @@ export const quantizeCommand = (terminal: Terminal, signal: AbortSignal): Comman
     .option('--preprocess <file>', 'preprocessing record; by default MODEL.preprocess.json or the model’s metadata')
     .option('--report <dir>', 'folder for report.json and report.html')
     .addOption(new Option('--recipe <name>', 'what to build').choices(Recipe.options).default('int8'))
+    .addOption(
+      new Option(
+        '--calibration <method>',
+        'how ranges are drawn; by default the best of all on samples kept for choosing',
+      ).choices(METHODS),
+    )
     .option('--max-drop <points>', 'accuracy that pruned-int8 may give up', '1')
     .option(
       '--minutes <n>',
@@ -86,6 +94,7 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
       recipe: flags.recipe,
       maxDrop: Number(flags.maxDrop),
       minutes: flags.minutes,
+      method: flags.calibration,
       calibrate: flags.calibrate ?? null,
       evaluate: flags.evaluate ?? null,
       preprocess: record,

@@ -34,11 +34,11 @@ export function equalizeBase({ graph, figures, moments }: Base): Base | null {
 }
 
 /** The figures of x / s. */
-export const scaleFigures = ({ min, max, mean, power }: ChannelFigures, s: Float64Array): ChannelFigures => ({
-  min: min.map((value, c) => value / s[c]!),
-  max: max.map((value, c) => value / s[c]!),
-  mean: mean.map((value, c) => value / s[c]!),
-  power: power.map((value, c) => value / (s[c]! * s[c]!)),
+export const scaleFigures = (figures: ChannelFigures, s: Float64Array): ChannelFigures => ({
+  min: figures.min.map((value, c) => value / s[c]!),
+  max: figures.max.map((value, c) => value / s[c]!),
+  mean: figures.mean.map((value, c) => value / s[c]!),
+  power: figures.power.map((value, c) => value / (s[c]! * s[c]!)),
 });
 
 function scaleReaders(graph: Graph, space: ChannelSpace, s: Float64Array, moments: Map<string, Moments>): void {

@@ -5,6 +5,7 @@ import { returningOnly } from '../passes/returning-only.js';
 import { collectGarbage } from '../runtime/collect.js';
 import { runShapes } from '../runtime/run-shapes.js';
 import { Session } from '../runtime/session.js';
+import type { Range } from './affine.js';
 import { type ChannelFigures, ChannelStats } from './channel-stats.js';
 import { inGroups } from './groups.js';
 import { Observer } from './observer.js';
@@ -65,19 +66,19 @@ export async function observeChannels(
   return new Map([...stats].map(([value, one]) => [value, one.figures()]));
 }
 
+/** The range of all channels together. */
+const widest = (min: Float64Array, max: Float64Array): Range => ({
+  min: min.reduce((least, one) => Math.min(least, one), Number.POSITIVE_INFINITY),
+  max: max.reduce((most, one) => Math.max(most, one), Number.NEGATIVE_INFINITY),
+});
+
 /** Second pass: histograms between the extremes. Memory does not grow with the number of samples. */
 export async function observeHistograms(
   graph: Graph,
   figures: ReadonlyMap<string, ChannelFigures>,
   samples: readonly Batch[],
 ): Promise<Map<string, Observer>> {
-  const observers = new Map(
-    [...figures].map(([value, { min, max }]) => {
-      const low = min.reduce((least, one) => Math.min(least, one), Number.POSITIVE_INFINITY);
-      const high = max.reduce((most, one) => Math.max(most, one), Number.NEGATIVE_INFINITY);
-      return [value, new Observer({ min: low, max: high })];
-    }),
-  );
+  const observers = new Map([...figures].map(([value, { min, max }]) => [value, new Observer(widest(min, max))]));
   await watch(
     graph,
     [...observers.keys()],

@@ -15,6 +15,8 @@ interface Reduced {
   readonly squares: Float32Array;
 }
 
+const filled = (channels: number, value: number) => new Float64Array(channels).fill(value);
+
 /** Streams a value [N, C, ...] channel by channel; memory is C numbers, whatever the number of samples. */
 export class ChannelStats {
   private min = new Float64Array();
@@ -26,14 +28,13 @@ export class ChannelStats {
   /** NaN and infinite values are ignored by the extremes. */
   see(values: Float32Array, dims: readonly number[]): void {
     const channels = dims.length > 1 ? dims[1]! : 1;
-    if (this.sum.length === 0) this.start(channels);
     const rows = dims.length > 1 ? dims[0]! : 1;
     const inner = values.length / Math.max(1, rows * channels);
+    this.start(channels);
     this.perChannel += rows * inner;
     let at = 0;
     for (let line = 0; line < rows * channels; line++) {
-      const channel = line % channels;
-      let [low, high, sum, squares] = [this.min[channel]!, this.max[channel]!, 0, 0];
+      let [low, high, sum, squares] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
       for (const end = at + inner; at < end; at++) {
         const value = values[at]!;
         if (value < low && value > Number.NEGATIVE_INFINITY) low = value;
@@ -41,24 +42,25 @@ export class ChannelStats {
         sum += value;
         squares += value * value;
       }
-      this.min[channel] = low;
-      this.max[channel] = high;
-      this.sum[channel]! += sum;
-      this.squares[channel]! += squares;
+      this.add(line % channels, low, high, sum, squares);
     }
   }
 
   /** Takes in figures of [N, C], each over `inner` elements. */
   merge({ min, max, mean, squares }: Reduced, channels: number, inner: number): void {
-    if (this.sum.length === 0) this.start(channels);
+    this.start(channels);
     this.perChannel += (min.length / channels) * inner;
     for (let line = 0; line < min.length; line++) {
-      const channel = line % channels;
-      this.min[channel] = Math.min(this.min[channel]!, min[line]!);
-      this.max[channel] = Math.max(this.max[channel]!, max[line]!);
-      this.sum[channel]! += mean[line]! * inner;
-      this.squares[channel]! += squares[line]!;
+      this.add(line % channels, min[line]!, max[line]!, mean[line]! * inner, squares[line]!);
     }
+  }
+
+  /** One channel of one sample; an empty range (low > high) when nothing in it was finite. */
+  private add(channel: number, low: number, high: number, sum: number, squares: number): void {
+    this.sum[channel]! += sum;
+    this.squares[channel]! += squares;
+    this.min[channel] = Math.min(this.min[channel]!, low);
+    this.max[channel] = Math.max(this.max[channel]!, high);
   }
 
   /** False when a NaN or an infinite value came by. */
@@ -67,17 +69,18 @@ export class ChannelStats {
   }
 
   private start(channels: number): void {
-    this.min = new Float64Array(channels).fill(Number.POSITIVE_INFINITY);
-    this.max = new Float64Array(channels).fill(Number.NEGATIVE_INFINITY);
-    this.sum = new Float64Array(channels);
-    this.squares = new Float64Array(channels);
+    if (this.sum.length > 0) return;
+    this.min = filled(channels, Number.POSITIVE_INFINITY);
+    this.max = filled(channels, Number.NEGATIVE_INFINITY);
+    this.sum = filled(channels, 0);
+    this.squares = filled(channels, 0);
   }
 
   figures(): ChannelFigures {
     const n = Math.max(1, this.perChannel);
+    const { min, max } = this;
     return {
-      min: this.min,
-      max: this.max,
+      ...{ min, max },
       mean: this.sum.map((sum) => sum / n),
       power: this.squares.map((sum) => sum / n),
     };

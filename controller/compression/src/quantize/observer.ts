@@ -1,5 +1,6 @@
 import type { Affine, Range } from './affine.js';
 import { affineOf, withZero } from './affine.js';
+import { leastDivergence } from './entropy.js';
 
 /** Bins of a histogram. With 128 the entropy and error searches silently degenerate to min-max. */
 const BINS = 2048;
@@ -7,7 +8,8 @@ const BINS = 2048;
 const SATURATION_WEIGHT = 3;
 
 /** How a range is drawn from what was observed. */
-export type Method = 'minmax' | 'percentile' | 'mse';
+export const METHODS = ['mse', 'minmax', 'percentile', 'entropy', 'average'] as const;
+export type Method = (typeof METHODS)[number];
 
 /** About as many values of one tensor are counted in one go. */
 const COUNTED_MAX = 1 << 16;
@@ -15,11 +17,21 @@ const COUNTED_MAX = 1 << 16;
 /** Every how many values of a tensor are counted: an odd step, so that it does not always meet the same column. */
 export const countedStep = (elements: number): number => Math.floor(elements / COUNTED_MAX) | 1;
 
+/** Weight of the newest run in a moving average: a_t = a_{t-1} + w (x_t - a_{t-1}), a_0 = x_0. */
+const NEWEST = 0.1;
+
+const movedTo = (average: Range | null, { min, max }: Range): Range => ({
+  min: average ? average.min + NEWEST * (min - average.min) : min,
+  max: average ? average.max + NEWEST * (max - average.max) : max,
+});
+
 /** The histogram of one tensor between its extremes; its memory does not grow with the number of samples. */
 export class Observer {
   private readonly extremes: Range;
   private readonly counts = new Float64Array(BINS);
   private readonly width: number;
+  /** Moving average of the extremes of each run, to a bin. */
+  private average: Range | null = null;
 
   /** @param seen the extremes over all samples; empty (min > max) when nothing finite was seen */
   constructor(seen: Range) {
@@ -32,16 +44,24 @@ export class Observer {
     const { counts, width } = this;
     const { min } = this.extremes;
     const perWidth = 1 / width;
+    let [low, high] = [BINS, -1];
     if (width === 0) return;
     for (let at = 0; at < values.length; at++) {
       const place = (values[at]! - min) * perWidth;
-      if (place >= 0) counts[place < BINS ? place | 0 : BINS - 1]!++;
+      if (!(place >= 0)) continue;
+      const bin = place < BINS ? place | 0 : BINS - 1;
+      counts[bin]!++;
+      if (bin < low) low = bin;
+      if (bin > high) high = bin;
     }
+    if (high >= low) this.average = movedTo(this.average, { min: min + low * width, max: min + (high + 1) * width });
   }
 
   range(method: Method): Range {
     const { extremes } = this;
     if (method === 'minmax' || this.width === 0) return extremes;
+    if (method === 'average') return withZero(this.average ?? extremes);
+    if (method === 'entropy') return this.leastDivergence(extremes);
     return method === 'percentile' ? this.percentile(extremes, 0.9999) : this.leastError(extremes);
   }
 
@@ -54,6 +74,12 @@ export class Observer {
     for (let sum = 0; low < high && sum + counts[low]! <= cut; low++) sum += counts[low]!;
     for (let sum = 0; high > low && sum + counts[high]! <= cut; high--) sum += counts[high]!;
     return withZero({ min: min + low * this.width, max: max - (BINS - 1 - high) * this.width });
+  }
+
+  private leastDivergence({ min }: Range): Range {
+    const { width } = this;
+    const { start, end } = leastDivergence(this.counts, Math.min(BINS - 1, Math.floor(-min / width)));
+    return withZero({ min: min + start * width, max: min + end * width });
   }
 
   /** The range among scaled copies of the extremes with the least weighted squared error. */

@@ -6,6 +6,7 @@ import { observeChannels } from './calibrate.js';
 import type { ChannelFigures } from './channel-stats.js';
 import type { Insertion } from './insert.js';
 import { observeMoments } from './moments.js';
+import { METHODS } from './observer.js';
 import { type Plan, placeQuantizers, WEIGHTED } from './place.js';
 import { type CalibrationOptions, drawSamples, firstFloats } from './samples.js';
 import { type Candidate, type Choice, Search } from './search.js';
@@ -48,7 +49,14 @@ export async function quantize(
   const moments = await observeMoments(graph, weighted, firstFloats(samples.fit, MOMENT_FLOATS));
   tell(0.5);
   const plain: Base = { graph, figures, moments };
-  const search = new Search(plan, profile, samples, plain, equalizeBase(plain));
+  const search = new Search(
+    plan,
+    profile,
+    samples,
+    plain,
+    equalizeBase(plain),
+    options.method ? [options.method] : METHODS,
+  );
   const { graph: quantized, ...found } = await search.run((share) => tell(0.5 + 0.5 * share));
   return { ...found, graph: quantized, plan };
 }

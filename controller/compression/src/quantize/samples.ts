@@ -2,10 +2,13 @@ import type { TensorSpec } from '@espalier/proto';
 import { type Dataset, subset } from '../data/content.js';
 import { type Batch, type BatchOptions, batches } from '../data/feeds.js';
 import { collectGarbage } from '../runtime/collect.js';
+import type { Method } from './observer.js';
 
 export interface CalibrationOptions {
   readonly data: Dataset;
   readonly feeding: BatchOptions;
+  /** The way ranges are drawn; by default the best of all. */
+  readonly method?: Method | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((share: number) => void) | undefined;
 }

@@ -8,7 +8,7 @@ import type { Base } from './base.js';
 import { observeHistograms } from './calibrate.js';
 import { type Insertion, insertQuantizers } from './insert.js';
 import { balancedSqnr, type Outputs } from './meter.js';
-import type { Method, Observer } from './observer.js';
+import { METHODS, type Method, type Observer } from './observer.js';
 import type { Plan } from './place.js';
 import { firstFloats, type Samples } from './samples.js';
 import { unifyRanges } from './ties.js';
@@ -32,11 +32,14 @@ export interface Built extends Candidate {
   readonly insertion: Insertion;
 }
 
-const METHODS: readonly Method[] = ['mse', 'minmax', 'percentile'];
-
 /** One choice changed at a time, from what usually serves best; the costly rounding last. Pure. */
-export const nextChoices = (best: Choice, step: number, equalizable: boolean): Choice[] => {
-  if (step === 0) return METHODS.map((method) => ({ ...best, method }));
+export const nextChoices = (
+  best: Choice,
+  step: number,
+  equalizable: boolean,
+  methods: readonly Method[] = METHODS,
+): Choice[] => {
+  if (step === 0) return methods.map((method) => ({ ...best, method }));
   if (step === 1) return equalizable ? [{ ...best, equalize: false }] : [];
   if (step === 2) return [{ ...best, bias: false }];
   return step === 3 ? [{ ...best, round: true }] : [];
@@ -58,15 +61,16 @@ export class Search {
     private readonly samples: Samples,
     private readonly plain: Base,
     private readonly equalized: Base | null,
+    private readonly methods: readonly Method[] = METHODS,
   ) {}
 
   /** The best candidate found, and all that were measured. */
   async run(tell: (share: number) => void): Promise<Built & { candidates: readonly Candidate[] }> {
     const reference = await outputsOf(this.plain.graph, this.samples.check);
     let best: Built | null = null;
-    let choice: Choice = { method: 'mse', equalize: this.equalized !== null, bias: true, round: false };
+    let choice: Choice = { method: this.methods[0]!, equalize: this.equalized !== null, bias: true, round: false };
     for (let step = 0; step < MARGINS_DB.length; step++) {
-      for (const next of nextChoices(choice, step, this.equalized !== null)) {
+      for (const next of nextChoices(choice, step, this.equalized !== null, this.methods)) {
         const built: Built = await this.build(next, reference);
         this.tried.push({ choice: next, sqnrDb: built.sqnrDb });
         if (!best || built.sqnrDb > best.sqnrDb + MARGINS_DB[step]!) best = built;

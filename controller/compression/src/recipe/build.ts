@@ -118,7 +118,12 @@ async function quantizeStep(options: BuildOptions, inputs: Inputs, tell: Tell): 
       onProgress: (share, what) => tell('quantize', from * share, what),
     });
   const onProgress = (share: number): void => tell('quantize', from + (1 - from) * share);
-  return makeInt8(inputs.original, profile, { data, feeding, signal, onProgress }, pruning ? narrowing : null);
+  return makeInt8(
+    inputs.original,
+    profile,
+    { data, feeding, method: options.method, signal, onProgress },
+    pruning ? narrowing : null,
+  );
 }
 
 interface Proof {

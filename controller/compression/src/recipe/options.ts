@@ -1,5 +1,6 @@
 import type { ArtifactFile, Preprocess, Recipe, Report, SessionOptions, TensorSpec } from '@espalier/proto';
 import type { HardwareProfile } from '../hardware/profile.js';
+import type { Method } from '../quantize/observer.js';
 
 export interface Progress {
   readonly step: string;
@@ -24,6 +25,8 @@ export interface BuildOptions {
   /** Data SPECs. Without one for evaluation, accuracy is read from the calibration data and labelled so. */
   readonly calibrate: string | null;
   readonly evaluate: string | null;
+  /** The way ranges are drawn; by default the best of all. */
+  readonly method?: Method | undefined;
   readonly preprocess: Preprocess | null;
   readonly outDir: string;
   /** File for the device, one of the profile's outputs; by default its first. */

@@ -106,6 +106,7 @@ export function commandOf(options: BuildOptions): string {
   const parts = ['npx espalier quantize', options.modelPath, '-o OUT', `--profile ${options.profile.id}`];
   if (options.recipe !== 'int8') parts.push(`--recipe ${options.recipe}`);
   if (options.recipe === 'pruned-int8' && options.maxDrop != null) parts.push(`--max-drop ${options.maxDrop}`);
+  if (options.method) parts.push(`--calibration ${options.method}`);
   if (options.calibrate) parts.push(`--calibrate '${options.calibrate}'`);
   if (options.evaluate) parts.push(`--evaluate '${options.evaluate}'`);
   return parts.join(' ');

@@ -91,9 +91,10 @@ export class Session {
     return this.native.outputMetadata.map(specOf);
   }
 
-  async run(feeds: Feeds): Promise<Record<string, ort.Tensor>> {
+  /** @param into tensors that the outputs are written into */
+  async run(feeds: Feeds, into?: Record<string, ort.Tensor>): Promise<Record<string, ort.Tensor>> {
     try {
-      return await this.native.run(feeds);
+      return await (into ? this.native.run(feeds, into) : this.native.run(feeds));
     } catch (error) {
       throw RuntimeRefused({ model: this.name, why: (error as Error).message }, { cause: error });
     }

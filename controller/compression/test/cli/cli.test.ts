@@ -57,6 +57,17 @@ t.test('profiles: list, show, match', async (t) => {
   t.match(lines((await espalier('profiles', 'match', '--json')).out)[0].matched[0], /^arch /);
 });
 
+t.test('a calibration method that is asked for is the only one tried', async (t) => {
+  const dir = t.testdir();
+  const args = ['--profile', 'arm64-neon', '--calibrate', 'random:8', '--calibration', 'entropy'];
+  const { code, err } = await espalier('quantize', sample.model, '-o', dir, ...args);
+  t.equal(code, 0, err);
+  const report = JSON.parse(readFileSync(path.join(dir, 'report.json'), 'utf8'));
+  const note = report.notes.find((one: string) => one.startsWith('Quantized by entropy'));
+  t.ok(note && !/minmax|mse/.test(note), note);
+  t.match(report.commands[0], /--calibration entropy/);
+});
+
 t.test('quantize, then evaluate against float: JSON on stdout alone, report and file written', async (t) => {
   const dir = t.testdir();
   const file = path.join(dir, 'int8.onnx');
@@ -106,6 +117,7 @@ t.test('what the user can mend ends with 2, a code and what to do, and nothing o
     [['evaluate', sample.model, '--data', 'photos'], 'ESP_DATA_SPEC_INVALID'],
     [['evaluate', sample.model, '--data', 'random:2', '--batch', '0'], 'ESP_FLAG_INVALID'],
     [['quantize', sample.model, '-o', dir, '--seed', 'x'], 'ESP_FLAG_INVALID'],
+    [['prune', sample.model, '-o', dir, '--samples', '0'], 'ESP_FLAG_INVALID'],
   ] as const) {
     const found = await espalier(...args);
     t.strictSame([found.code, found.out], [2, ''], args.join(' '));

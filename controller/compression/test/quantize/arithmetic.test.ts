@@ -86,6 +86,21 @@ t.test('on a heavy-tailed tensor the methods differ: error search and percentile
   t.strictSame(observer.range('minmax'), { min: 0, max: 400 });
   t.ok(observer.range('percentile').max < 50);
   t.ok(observer.range('mse').max < 400);
+  t.ok(observer.range('entropy').max < 100, `entropy ${observer.range('entropy').max}`);
+});
+
+t.test('entropy keeps all of an even tensor', async (t) => {
+  const observer = new Observer({ min: -1, max: 3 });
+  observer.count(Float32Array.from({ length: 65_536 }, (_, at) => -1 + (4 * at) / 65_536));
+  const { min, max } = observer.range('entropy');
+  t.ok(min < -0.9 && max > 2.8, `${min}..${max}`);
+});
+
+t.test('the moving average is exponential: a = a + 0.1 (x - a), from the first run on', async (t) => {
+  const observer = new Observer({ min: -1, max: 20 });
+  for (const high of [10, 20, 20]) observer.count(Float32Array.of(-1, high));
+  t.strictSame(observer.range('minmax'), { min: -1, max: 20 });
+  t.ok(Math.abs(observer.range('average').max - 11.9) < 21 / 2048, String(observer.range('average').max));
 });
 
 t.test('NaN and infinite activations do not spoil a range', async (t) => {

@@ -93,8 +93,9 @@ t.test('the search changes one choice at a time from the best so far', async (t)
   const best = { method: 'mse', equalize: true, bias: true, round: false } as const;
   t.strictSame(
     nextChoices(best, 0, true).map(({ method }) => method),
-    ['mse', 'minmax', 'percentile'],
+    ['mse', 'minmax', 'percentile', 'entropy', 'average'],
   );
+  t.strictSame(nextChoices(best, 0, true, ['entropy']), [{ ...best, method: 'entropy' }]);
   t.strictSame(nextChoices(best, 1, true), [{ ...best, equalize: false }]);
   t.strictSame(nextChoices({ ...best, equalize: false }, 1, false), []);
   t.strictSame(nextChoices(best, 2, true), [{ ...best, bias: false }]);
