@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { evaluateCommand } from './evaluate.js';
 import { groupsCommand } from './groups.js';
 import { inspectCommand } from './inspect.js';
+import { optimizeCommand } from './optimize.js';
 import { profileOpsCommand } from './profile-ops.js';
 import { profilesCommand } from './profiles.js';
 import { pruneCommand } from './prune.js';
@@ -18,6 +19,7 @@ const program = new Command('espalier')
   .addCommand(quantizeCommand(terminal, stop.signal))
   .addCommand(pruneCommand(terminal, stop.signal))
   .addCommand(trainCommand(terminal, stop.signal))
+  .addCommand(optimizeCommand(terminal, stop.signal))
   .addCommand(evaluateCommand(terminal, stop.signal))
   .addCommand(groupsCommand(terminal))
   .addCommand(inspectCommand(terminal))

@@ -187,6 +187,22 @@ t.test('profile-ops, then prune under a share of the latency that it measured', 
   }
 });
 
+t.test('optimize: every recipe proven, the one that the budgets ask for is written', async (t) => {
+  const output = path.join(t.testdir(), 'best.onnx');
+  const data = sample.calibrate.replace('to=256', 'to=600');
+  const { code, out, err } = await espalier(
+    ...['optimize', sample.model, '-o', output, '--data', data, '--size-ratio', '2', '--minutes', '0', '--json'],
+  );
+  t.equal(code, 0, err);
+  const [found] = lines(out);
+  t.same(
+    found.front.map(({ recipe }: { recipe: string }) => recipe),
+    ['float', 'int8', 'pruned-int8'],
+  );
+  t.equal(found.met, found.chosen.sizeRatio >= 2 && found.chosen.drop <= 1);
+  t.ok(existsSync(output));
+});
+
 t.test('prune: fewer multiply-accumulates, nearly the same answers; refused when nothing is asked right', async (t) => {
   const file = path.join(t.testdir(), 'pruned.onnx');
   const args = [sample.model, '-o', file, '--calibrate', sample.calibrate, '--evaluate', sample.evaluate, '--json'];

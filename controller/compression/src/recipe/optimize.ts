@@ -1,0 +1,121 @@
+/** The search over recipes for one profile: each is built and proven, and the budgets decide. */
+import path from 'node:path';
+import type { Preprocess, Recipe, Report } from '@espalier/proto';
+import { parseSpec } from '../data/spec.js';
+import { SpecInvalid } from '../errors.js';
+import type { HardwareProfile } from '../hardware/profile.js';
+import { buildVariant } from './build.js';
+import type { Progress } from './options.js';
+
+export interface Budgets {
+  /** Points of top-1 that may be lost. */
+  readonly maxDrop: number;
+  readonly latencyUs: number | null;
+  /** Float bytes over variant bytes, at least. */
+  readonly sizeRatio: number | null;
+}
+
+/** What a recipe came to. */
+export interface Point {
+  readonly recipe: Recipe;
+  readonly top1: number | null;
+  readonly drop: number | null;
+  readonly p50Us: number | null;
+  readonly speedup: number | null;
+  readonly sizeRatio: number;
+}
+
+/** How far a point is from a budget, as a share of it; nothing when all are met. */
+export function misses({ drop, p50Us, sizeRatio }: Point, budgets: Budgets): Record<string, number> {
+  const found: Record<string, number> = {};
+  if (drop !== null && drop > budgets.maxDrop) found.maxDrop = drop - budgets.maxDrop;
+  if (budgets.latencyUs !== null && (p50Us === null || p50Us > budgets.latencyUs)) {
+    found.latencyUs = p50Us === null ? Number.POSITIVE_INFINITY : p50Us / budgets.latencyUs - 1;
+  }
+  if (budgets.sizeRatio !== null && sizeRatio < budgets.sizeRatio) found.sizeRatio = budgets.sizeRatio / sizeRatio - 1;
+  return found;
+}
+
+/**
+ * The point to take: of those that meet every budget the most accurate when a latency or a size is asked for, otherwise the
+ * fastest; where none does, the one that misses by least. Pure.
+ */
+export function choosePoint(points: readonly Point[], budgets: Budgets): { point: Point; met: boolean } {
+  const missed = (point: Point): number => Object.values(misses(point, budgets)).reduce((sum, by) => sum + by, 0);
+  const meeting = points.filter((point) => missed(point) === 0);
+  const isBound = budgets.latencyUs !== null || budgets.sizeRatio !== null;
+  const worth = (point: Point): number => (isBound ? -(point.drop ?? 0) : (point.speedup ?? point.sizeRatio));
+  if (meeting.length > 0) return { point: meeting.reduce((a, b) => (worth(b) > worth(a) ? b : a)), met: true };
+  return { point: points.reduce((a, b) => (missed(b) < missed(a) ? b : a)), met: false };
+}
+
+/** One in five samples is for the evaluation, the others for all that is fitted and chosen. */
+const EVALUATED = 5;
+
+/** Two SPECs of one: to fit by and to judge by. @throws ESP_DATA_SPEC_INVALID when it chooses each K-th already */
+export function splitSpec(text: string): { fit: string; judge: string } {
+  const { every, notEvery } = parseSpec(text);
+  if (every !== null || notEvery !== null) {
+    throw SpecInvalid({
+      spec: text,
+      why: 'every and not-every are used here to split it; give a range with from and to',
+    });
+  }
+  const joint = text.includes('?') ? '&' : '?';
+  return { fit: `${text}${joint}not-every=${EVALUATED}`, judge: `${text}${joint}every=${EVALUATED}` };
+}
+
+export interface OptimizeOptions {
+  readonly modelPath: string;
+  readonly modelName: string;
+  readonly profile: HardwareProfile;
+  readonly data: string;
+  readonly preprocess: Preprocess | null;
+  readonly budgets: Budgets;
+  readonly minutes: number;
+  readonly outDir: string;
+  readonly seed: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** After each recipe, so that the front can be seen growing. */
+  readonly onPoint?: ((point: Point) => void) | undefined;
+}
+
+export interface Optimized {
+  readonly points: readonly Point[];
+  readonly chosen: Point;
+  readonly met: boolean;
+  readonly missed: Record<string, number>;
+  readonly report: Report;
+  /** Folder of the chosen artifact. */
+  readonly folder: string;
+}
+
+const RECIPES: readonly Recipe[] = ['float', 'int8', 'pruned-int8'];
+
+/** Builds each recipe into a folder of its own below `outDir`. Throws the coded errors of the builds. */
+export async function optimize(options: OptimizeOptions): Promise<Optimized> {
+  const { budgets, data, onPoint, outDir, ...build } = options;
+  const { fit, judge } = splitSpec(data);
+  const built: { point: Point; report: Report; folder: string }[] = [];
+  for (const recipe of RECIPES) {
+    const folder = path.join(outDir, recipe);
+    const { report } = await buildVariant({
+      ...{ ...build, recipe, outDir: folder, calibrate: fit, evaluate: judge, maxDrop: budgets.maxDrop },
+    });
+    const point = pointOf(recipe, report);
+    built.push({ point, report, folder });
+    onPoint?.(point);
+  }
+  const points = built.map(({ point }) => point);
+  const { point, met } = choosePoint(points, budgets);
+  const { report, folder } = built.find((one) => one.point === point)!;
+  return { points, chosen: point, met, missed: misses(point, budgets), report, folder };
+}
+
+function pointOf(recipe: Recipe, { float, variant, speedup, sizeRatio }: Report): Point {
+  return {
+    ...{ recipe, top1: variant.top1, p50Us: variant.latency?.p50Us ?? null, speedup, sizeRatio },
+    drop: float.top1 === null || variant.top1 === null ? null : float.top1 - variant.top1,
+  };
+}

@@ -1,0 +1,31 @@
+import { type Budgets, choosePoint, misses, type Point, splitSpec } from '@espalier/compression/recipe/optimize';
+import t from 'tap';
+
+const point = (recipe: Point['recipe'], drop: number, p50Us: number | null, sizeRatio: number): Point => ({
+  ...{ recipe, drop, top1: 90 - drop, p50Us, sizeRatio, speedup: p50Us === null ? null : 100 / p50Us },
+});
+const points = [point('float', 0, 100, 1), point('int8', 0.2, 50, 3.5), point('pruned-int8', 0.9, 35, 5)];
+const budgets = (more: Partial<Budgets>): Budgets => ({ maxDrop: 1, latencyUs: null, sizeRatio: null, ...more });
+const chosen = (more: Partial<Budgets>): [string, boolean] => {
+  const { point: found, met } = choosePoint(points, budgets(more));
+  return [found.recipe, met];
+};
+
+t.test('the budgets decide which build is kept', (t) => {
+  t.same(chosen({}), ['pruned-int8', true], 'the fastest within the drop');
+  t.same(chosen({ maxDrop: 0.5 }), ['int8', true]);
+  t.same(chosen({ maxDrop: 0 }), ['float', true]);
+  t.same(chosen({ latencyUs: 60 }), ['int8', true], 'the most accurate that is fast enough');
+  t.same(chosen({ sizeRatio: 4 }), ['pruned-int8', true]);
+  t.same(chosen({ latencyUs: 30 }), ['pruned-int8', false], 'the nearest');
+  t.same(misses(points[2]!, budgets({ latencyUs: 28 })), { latencyUs: 0.25 });
+  t.same(chosen({ maxDrop: 0.1, latencyUs: 49 }), ['int8', false], 'by little each');
+  t.end();
+});
+
+t.test('one SPEC becomes two that share no sample', (t) => {
+  t.same(splitSpec('csv:a.csv'), { fit: 'csv:a.csv?not-every=5', judge: 'csv:a.csv?every=5' });
+  t.same(splitSpec('cifar10:f?to=10').judge, 'cifar10:f?to=10&every=5');
+  t.throws(() => splitSpec('csv:a.csv?every=2'), { code: 'ESP_DATA_SPEC_INVALID' });
+  t.end();
+});
