@@ -6,7 +6,7 @@ import type { Graph } from '../onnx/graph.js';
 import { buildTraining, type Hint, type TrainingGraph, type TrainingSpec } from './build.js';
 import type { Checkpoint, EpochRecord } from './checkpoint.js';
 import { average, Optimizer } from './optimizer.js';
-import { findParameters, initialVector, storeParameters } from './parameters.js';
+import { initialVector, storeParameters } from './parameters.js';
 import type { TrainStage } from './recipe.js';
 import type { Samples } from './samples.js';
 import { rateFactor, seedOfEpoch, shuffled, temperatureAt } from './schedule.js';
@@ -179,6 +179,3 @@ export class Stage {
 /** True when the logits of the teacher are asked once, before the stage. */
 export const asksOnce = (stage: TrainStage, teacher: Graph | null): boolean =>
   teacher !== null && stage.distill !== null && canAskOnce(stage);
-
-export const parameterCount = (graph: Graph): number =>
-  findParameters(graph).reduce((sum, { length }) => sum + length, 0);

@@ -20,8 +20,8 @@ import { toProto } from '@espalier/compression/onnx/tensor-proto';
 import { Session } from '@espalier/compression/runtime/session';
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 
-export type AttributeValueOf = number | string | number[] | { float: number } | Tensor;
-type NodeText = [op: string, inputs: string[], outputs: string[], attributes?: Record<string, AttributeValueOf>];
+export type AttributeValue = number | string | number[] | { float: number } | Tensor;
+type NodeText = [op: string, inputs: string[], outputs: string[], attributes?: Record<string, AttributeValue>];
 
 export interface TinyModel {
   readonly opset?: number;
@@ -34,7 +34,7 @@ export interface TinyModel {
   readonly names?: string[];
 }
 
-const attribute = (name: string, value: AttributeValueOf): AttributeProto => {
+const attribute = (name: string, value: AttributeValue): AttributeProto => {
   if (typeof value === 'number') return create(AttributeProtoSchema, { name, type: Kind.INT, i: BigInt(value) });
   if (typeof value === 'string') {
     return create(AttributeProtoSchema, { name, type: Kind.STRING, s: new TextEncoder().encode(value) });

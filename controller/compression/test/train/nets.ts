@@ -1,5 +1,5 @@
 /** Small networks, one for each way that a gradient rule is written. */
-import { type AttributeValueOf, floats, ints, noise, type TinyModel } from '../support/tiny.ts';
+import { type AttributeValue, floats, ints, noise, type TinyModel } from '../support/tiny.ts';
 
 export interface Net {
   readonly name: string;
@@ -11,7 +11,7 @@ export interface Net {
 export const BATCH = 16;
 export const CLASSES = 10;
 
-type Attributes = Record<string, AttributeValueOf>;
+type Attributes = Record<string, AttributeValue>;
 
 /** Writes a network node by node; every method returns the name of the value it makes. */
 class Writer {
@@ -39,9 +39,9 @@ class Writer {
     return name;
   }
   node(op: string, inputs: string[], attributes: Attributes = {}): string {
-    return this.nodes_(op, inputs, 1, attributes)[0]!;
+    return this.several(op, inputs, 1, attributes)[0]!;
   }
-  nodes_(op: string, inputs: string[], outputs: number, attributes: Attributes = {}): string[] {
+  several(op: string, inputs: string[], outputs: number, attributes: Attributes = {}): string[] {
     const names = Array.from({ length: outputs }, () => `v${this.count++}`);
     this.nodes.push([op, inputs, names, attributes]);
     return names;
@@ -155,7 +155,7 @@ export const NETS: readonly Net[] = [
   activation('a residual', (w, x) => w.node('Relu', [w.node('Add', [w.conv(x, 16, 16, 3, { pads: around(1) }), x])])),
   activation('Concat and a gate', (w, x) => {
     const gate = w.node('Sigmoid', [w.conv(w.node('GlobalAveragePool', [x]), 16, 16, 1)]);
-    const [left] = w.nodes_(
+    const [left] = w.several(
       'Split',
       [w.node('Concat', [w.node('Mul', [x, gate]), x], { axis: 1 }), w.ints([16, 16])],
       2,
