@@ -1,5 +1,5 @@
 import { loadProfiles, matchProfile, readLocalFacts } from '@espalier/compression';
-import type { TrainProgress } from '@espalier/compression/train/train';
+import type { TrainProgress } from '@espalier/compression/train/progress';
 
 export interface Row {
   readonly id: string;

@@ -11,7 +11,8 @@ import { limitsOf, probeModel } from '../runtime/probe.js';
 import { Session } from '../runtime/session.js';
 import type { EpochRecord } from '../train/checkpoint.js';
 import { loadRecipe } from '../train/load-recipe.js';
-import { type Trained, type TrainProgress, train } from '../train/train.js';
+import type { TrainProgress } from '../train/progress.js';
+import { type Trained, train } from '../train/train.js';
 import { wholeNumber } from './numbers.js';
 import { alignColumns, type Terminal } from './terminal.js';
 

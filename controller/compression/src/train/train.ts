@@ -1,54 +1,29 @@
 /** Trains a network by a recipe, stage by stage. */
 import { createHash } from 'node:crypto';
-import type { Preprocess, TensorSpec } from '@espalier/proto';
+import type { TensorSpec } from '@espalier/proto';
 import { type Dataset, subset } from '../data/content.js';
-import { type BatchOptions, batches, firstFeeds } from '../data/feeds.js';
+import { batches, firstFeeds } from '../data/feeds.js';
 import { DataUnfit, TeacherUnfit } from '../errors.js';
 import { cloneGraph, encodeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
-import { constantsToInitializers } from '../passes/constants.js';
-import { dropIdentity } from '../passes/drop-identity.js';
-import { foldBatchNorm } from '../passes/fold-batch-norm.js';
-import { runPasses } from '../passes/index.js';
-import { raiseOpset } from '../passes/raise-opset.js';
-import { removeDead } from '../passes/remove-dead.js';
 import { runShapes } from '../runtime/run-shapes.js';
 import { Session } from '../runtime/session.js';
 import { logitsOf } from './build.js';
 import { type Checkpoint, type EpochRecord, readCheckpoint, writeCheckpoint } from './checkpoint.js';
-import { addFakeQuantizers, simulated, withoutFakeQuantizers } from './fake-quant.js';
-import { addFreshNorms } from './fresh-norm.js';
+import { simulated } from './fake-quant.js';
 import { probeBlock } from './layout.js';
-import type { TrainRecipe, TrainStage } from './recipe.js';
+import { enterStage, folded, prepareTraining, type TrainingData } from './network.js';
+import { Progress, type TrainProgress } from './progress.js';
+import type { TrainRecipe } from './recipe.js';
 import { Samples } from './samples.js';
 import { asksOnce, Stage, type StageContext, type StageState } from './stage.js';
 import { AskedLogits } from './teacher.js';
 
-/** Images from which the statistics of fresh norms are taken. */
-const NORM_SAMPLES = 512;
-/** Samples over which the ranges of fake quantizers are taken. */
-const RANGE_SAMPLES = 500;
 const TEACHER_BATCH = 64;
 
-export interface TrainProgress {
-  readonly stage: string;
-  readonly epoch: number;
-  readonly epochs: number;
-  /** Of the whole training, 0..1. */
-  readonly share: number;
-  /** Of the last step; null before the first. */
-  readonly loss: number | null;
-  readonly etaSeconds: number | null;
-}
-
-export interface TrainOptions {
-  /** Labelled. */
-  readonly data: Dataset;
-  readonly input: TensorSpec;
-  readonly preprocess: Preprocess | null;
+export interface TrainOptions extends TrainingData {
   readonly recipe: TrainRecipe;
   readonly teacher: Graph | null;
-  readonly seed: number;
   /** Threads that compute at once. */
   readonly workers: number;
   /** File that the training is kept in after each epoch, and gone on from. */
@@ -57,7 +32,6 @@ export interface TrainOptions {
   readonly judge?: ((graph: Graph) => Promise<number>) | null;
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
   readonly onEpoch?: ((record: EpochRecord) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Trained {
@@ -77,14 +51,14 @@ export async function train(original: Graph, options: TrainOptions): Promise<Tra
   const { recipe, data, input, preprocess, seed, signal } = options;
   const key = keyOf(original, options);
   const found = options.checkpoint ? await readCheckpoint(options.checkpoint, key) : null;
-  let graph = found ? cloneGraph(found.graph) : await prepareTraining(original, options);
+  let graph = found ? cloneGraph(found.graph) : await prepareTraining(original, recipe, options);
   const block = await probeBlock();
   const dims = inputDims(input, TEACHER_BATCH);
   const classes = await classesOf(graph, options);
   const samples = await Samples.read(data, { input, dims, classes, preprocess });
   const notes = notesOf(samples, recipe, data);
   const history: EpochRecord[] = [...(found?.history ?? [])];
-  const progress = new Progress(recipe, options);
+  const progress = new Progress(recipe, options.onProgress);
   const shapesOf = await dimsReader(graph, options);
   const teacherShapes = options.teacher ? await dimsReader(options.teacher, options) : shapesOf;
   for (const [index, stage] of recipe.stages.entries()) {
@@ -150,42 +124,6 @@ function keyOf(graph: Graph, { recipe, data, seed, teacher, workers }: TrainOpti
   return hash.update(JSON.stringify({ recipe, data: data.spec, n: data.n, seed, workers })).digest('hex');
 }
 
-/** A copy in the form that is trained: constants as initializers, nothing that only passes on, norms where they are. */
-export function trainable(original: Graph): Graph {
-  const graph = cloneGraph(original);
-  runPasses(graph, [constantsToInitializers, dropIdentity, raiseOpset]);
-  return graph;
-}
-
-/** The network as its first stage begins: with fresh norms where the recipe wants them. */
-async function prepareTraining(original: Graph, { recipe, data, input, preprocess, seed, signal }: TrainOptions) {
-  const graph = trainable(original);
-  if (recipe.freshNorm) {
-    const feeding: BatchOptions = { inputs: [input], preprocess, batchSize: 32, seed, limit: NORM_SAMPLES, signal };
-    await addFreshNorms(graph, data, feeding);
-  }
-  return graph;
-}
-
-/** The network that a stage begins with: with fake quantizers in place of norms, where it trains quantized. */
-async function enterStage(graph: Graph, { quantize }: TrainStage, options: TrainOptions): Promise<Graph> {
-  const plain = withoutFakeQuantizers(graph);
-  if (!quantize) return plain;
-  const bare = folded(plain);
-  const { data, input, preprocess, seed, signal } = options;
-  await addFakeQuantizers(bare, quantize, data, {
-    ...{ inputs: [input], preprocess, batchSize: 32, seed, limit: RANGE_SAMPLES, signal },
-  });
-  return bare;
-}
-
-/** The network as it is used: without fake quantizers, and norms folded into the convolutions before them. */
-export function folded(graph: Graph): Graph {
-  const copy = withoutFakeQuantizers(graph);
-  runPasses(copy, [foldBatchNorm, removeDead]);
-  return copy;
-}
-
 const inputDims = ({ shape }: TensorSpec, batch: number): number[] => [
   batch,
   ...shape.slice(1).map((size) => (typeof size === 'number' ? size : 1)),
@@ -222,37 +160,4 @@ function notesOf(samples: Samples, recipe: TrainRecipe, data: Dataset): string[]
   const largest = Math.max(...recipe.stages.map(({ batch }) => batch));
   if (samples.n < largest) notes.push(`${samples.n} samples fill no batch of ${largest}: they were repeated in it.`);
   return notes;
-}
-
-/** Turns stages and epochs into one bar, and the time so far into the time that is left. */
-class Progress {
-  private readonly starts: number[];
-  private readonly total: number;
-  private readonly started = performance.now();
-  private first: number | null = null;
-
-  constructor(
-    private readonly recipe: TrainRecipe,
-    private readonly options: TrainOptions,
-  ) {
-    let epochs = 0;
-    this.starts = recipe.stages.map((stage: TrainStage) => {
-      epochs += stage.epochs;
-      return epochs - stage.epochs;
-    });
-    this.total = epochs;
-  }
-
-  /** @param share of the stage */
-  tell(index: number, epoch: number, share: number, loss: number | null): void {
-    const stage = this.recipe.stages[index]!;
-    const done = (this.starts[index]! + share * stage.epochs) / this.total;
-    this.first ??= done;
-    const seconds = (performance.now() - this.started) / 1000;
-    const gone = done - this.first;
-    this.options.onProgress?.({
-      ...{ stage: stage.name, epoch: epoch + 1, epochs: stage.epochs, share: done, loss },
-      etaSeconds: gone > 0.01 ? (seconds * (1 - done)) / gone : null,
-    });
-  }
 }
