@@ -70,7 +70,7 @@ export class Agent {
     this.#journal = new Journal(path.join(dataDir, 'journal'), this.#clock.now);
     this.#serving = new Serving(
       poolSettings(config),
-      makeTuner(config, path.join(dataDir, 'plans'), this.#facts.cpu, log),
+      makeTuner(config, path.join(dataDir, 'plans'), this.#facts.cpu, log, 1000 * config.tuneAfterS),
     );
     this.#measurer = new Measurer({
       ...{ serving: this.#serving, now: this.#clock.now, soc: this.#facts.soc },

@@ -56,6 +56,11 @@ export const AgentConfig = z.strictObject({
   latencyLimitMs: z.coerce.number().positive().optional(),
   /** Seconds that the search for the best way to run a model may take on this device; 0 searches nothing. */
   tuneLimitS: z.coerce.number().min(0).default(60),
+  /**
+   * Seconds for which a build of the controller's is served as it came before that search: a rollout's gates compare what
+   * builds measure, and neither a search beside them nor another way to run would be fair to them.
+   */
+  tuneAfterS: z.coerce.number().min(0).default(900),
   /** Requests that may run as one batch, where the model is proven to take batches. */
   largestBatch: z.coerce.number().int().positive().default(16),
   /** Seconds after which a run of the model counts as hung. */

@@ -12,10 +12,10 @@ export const poolSettings = ({ queueLimit, queueBytes, latencyLimitMs, hangLimit
   ...{ hangLimitMs: hangLimitS * 1000, now: () => performance.now() },
 });
 
-/** The tuner that the configuration asks for, with its plans in a folder. */
-export const makeTuner = (config: AgentConfig, folder: string, cpu: Facts['cpu'], log: Log): Tuner =>
+/** The tuner that the configuration asks for, with its plans in a folder. @param afterMs for how long a model is left alone */
+export const makeTuner = (config: AgentConfig, folder: string, cpu: Facts['cpu'], log: Log, afterMs = 0): Tuner =>
   new Tuner({
-    ...{ store: new PlanStore(folder), cpu, log, largestBatch: config.largestBatch },
+    ...{ store: new PlanStore(folder), cpu, log, largestBatch: config.largestBatch, afterMs },
     ...{ limitMs: config.tuneLimitS * 1000, latencyLimitMs: config.latencyLimitMs ?? null },
   });
 

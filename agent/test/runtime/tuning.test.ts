@@ -107,6 +107,20 @@ t.test('a plan is searched once, used under the model that serves, and found aga
   await again.close();
 });
 
+t.test('a build of the controller is left alone for a while, then searched for', async (t) => {
+  const config = AgentConfig.parse({ tuneLimitS: 1 });
+  const tuner = makeTuner(config, path.join(scratch, 'later'), readFacts().cpu, silent, 300);
+  const serving = new Serving(settings, tuner);
+  const { pool } = await serving.swapToFile(path.join(root, 'deploy/sample/fashion-ds.onnx'), 'fashion');
+  await tuner.settled();
+  t.equal(pool.plan, null, 'no search begins with the switch');
+  // The timer alone does not keep the process alive.
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  await tuner.settled();
+  t.ok(pool.plan, 'it was searched later');
+  await serving.close();
+});
+
 t.test('a model that goes away in the middle of a search takes nothing with it', async (t) => {
   const tuner = makeTuner(AgentConfig.parse({}), path.join(scratch, 'none'), readFacts().cpu, silent);
   const serving = new Serving(settings, tuner);

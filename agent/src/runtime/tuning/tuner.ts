@@ -13,6 +13,8 @@ export interface TunerParts {
   readonly cpu: Facts['cpu'];
   /** Milliseconds of a search; 0 searches nothing and uses only what is stored. */
   readonly limitMs: number;
+  /** Milliseconds for which a model is served as it came before its first search. */
+  readonly afterMs: number;
   readonly largestBatch: number;
   readonly latencyLimitMs: number | null;
   readonly log: Log;
@@ -41,7 +43,7 @@ export class Tuner {
     this.stop();
     const { signal } = this.#search;
     const key = this.#key(modelDigest, pool.options);
-    if (!pool.plan) this.#begin(pool, key, signal);
+    if (!pool.plan) this.#beginLater(pool, key, signal);
     let drifted = 0;
     const check = setInterval(() => {
       const drift = pool.curve?.drift ?? 1;
@@ -63,6 +65,13 @@ export class Tuner {
   /** Resolves when no search is under way. */
   async settled(): Promise<void> {
     await this.#busy;
+  }
+
+  #beginLater(pool: ModelPool, key: PlanKey, signal: AbortSignal): void {
+    const { afterMs } = this.parts;
+    if (afterMs === 0) return this.#begin(pool, key, signal);
+    const timer = setTimeout(() => this.#begin(pool, key, signal), afterMs).unref();
+    signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
   }
 
   #begin(pool: ModelPool, key: PlanKey, signal: AbortSignal): void {
