@@ -69,8 +69,9 @@ export class Tuner {
 
   #beginLater(pool: ModelPool, key: PlanKey, signal: AbortSignal): void {
     const { afterMs } = this.parts;
-    if (afterMs === 0) return this.#begin(pool, key, signal);
-    const timer = setTimeout(() => this.#begin(pool, key, signal), afterMs).unref();
+    const begin = (): void => this.#begin(pool, key, signal);
+    if (afterMs === 0) begin();
+    const timer = afterMs > 0 ? setTimeout(begin, afterMs).unref() : undefined;
     signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
   }
 
