@@ -1,4 +1,3 @@
-import path from 'node:path';
 import type { Preprocess } from '@espalier/proto';
 import { Command } from 'commander';
 import { openDataset } from '../data/dataset.js';
@@ -10,6 +9,7 @@ import { measurePair } from '../recipe/latency.js';
 import { percent, times } from '../report/format.js';
 import { rounded } from '../report/summary.js';
 import { defaultOptions, Session } from '../runtime/session.js';
+import { modelName } from './model-name.js';
 import { wholeNumber } from './numbers.js';
 import { alignColumns, type Terminal } from './terminal.js';
 
@@ -60,10 +60,9 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
   }
   await Promise.all([...new Set([float, variant])].map((session) => session.dispose()));
   const { outputRange: _, sqnrDb, ...figures } = found;
-  const name = (file: string) => path.basename(file).replace(/\.onnx$/i, '');
   const result = {
-    model: name(model),
-    against: flags.against ? name(flags.against) : null,
+    model: modelName(model),
+    against: flags.against ? modelName(flags.against) : null,
     data: data.spec,
     ...figures,
     ...(flags.against ? {} : { top1Float: null, fixed: null, broken: null, mcnemarP: null, agreement: null }),

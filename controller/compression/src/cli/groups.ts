@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { Command } from 'commander';
 import { openDataset } from '../data/dataset.js';
 import { readChecked } from '../inspect.js';
@@ -6,6 +5,7 @@ import { isInner } from '../prune/groups.js';
 import { traceGroups } from '../prune/prunable.js';
 import { prepare } from '../recipe/prepare.js';
 import { limitsOf, probeModel } from '../runtime/probe.js';
+import { modelName } from './model-name.js';
 import { alignColumns, type Terminal } from './terminal.js';
 
 export const groupsCommand = (terminal: Terminal): Command =>
@@ -25,7 +25,7 @@ export const groupsCommand = (terminal: Terminal): Command =>
         producers: group.producers.map(({ name }) => name),
         consumers: group.consumers.map(({ name }) => name),
       }));
-      const name = path.basename(model).replace(/\.onnx$/i, '');
+      const name = modelName(model);
       if (flags.json) return terminal.out(`${JSON.stringify({ model: name, groups, frozen: found.frozen })}\n`);
       const rows = groups.map(({ group, channels, tied, producers, consumers }) => [
         ...[group, String(channels), tied ? `tied: ${producers.length} layers` : ''],

@@ -1,7 +1,7 @@
-import path from 'node:path';
 import { Command } from 'commander';
 import { inspectModel, type ModelInfo } from '../inspect.js';
 import { bytes } from '../report/format.js';
+import { modelName } from './model-name.js';
 import { alignColumns, type Terminal } from './terminal.js';
 
 export const inspectCommand = (terminal: Terminal): Command =>
@@ -11,7 +11,7 @@ export const inspectCommand = (terminal: Terminal): Command =>
     .option('--json', 'print the result as one JSON line')
     .action(async (model: string, flags: { json?: boolean }) => {
       const info = await inspectModel(model);
-      const name = path.basename(model).replace(/\.onnx$/i, '');
+      const name = modelName(model);
       terminal.out(flags.json ? `${JSON.stringify({ model: name, ...info })}\n` : describe(name, info));
     });
 

@@ -8,6 +8,7 @@ import { readChecked } from '../inspect.js';
 import { type Budgets, type Optimized, optimize, type Point } from '../recipe/optimize.js';
 import { percent, times } from '../report/format.js';
 import { rounded } from '../report/summary.js';
+import { modelName } from './model-name.js';
 import { wholeNumber } from './numbers.js';
 import { chooseProfile, profilesOption } from './quantize.js';
 import { alignColumns, progressPrinter, type Terminal } from './terminal.js';
@@ -56,7 +57,7 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
   const { record: preprocess } = await findPreprocess(model, await readChecked(model), flags.preprocess);
   const { maxDrop, latencyUs = null, sizeRatio = null, data, minutes, seed } = flags;
   const outDir = await mkdtemp(path.join(os.tmpdir(), 'espalier-'));
-  const name = path.basename(model).replace(/\.onnx$/i, '');
+  const name = modelName(model);
   try {
     const found = await optimize({
       ...{ modelPath: model, modelName: name, profile, data, preprocess, minutes, seed, signal, outDir },

@@ -8,6 +8,7 @@ import { orderPruning } from '../prune/prunable.js';
 import { prepare } from '../recipe/prepare.js';
 import { writeArtifact } from '../recipe/write.js';
 import { limitsOf, probeModel } from '../runtime/probe.js';
+import { modelName } from './model-name.js';
 import { chooseProfile, profilesOption } from './quantize.js';
 import { alignColumns, progressPrinter, type Terminal } from './terminal.js';
 
@@ -46,7 +47,7 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
   const subject = await orderPruning(graph, { importance: 'l2', alignment, tied: false, data, feeding, seed: 1 });
   const print = progressPrinter(terminal);
   const table = await profileOps(subject, {
-    ...{ model: path.basename(model).replace(/\.onnx$/i, ''), profile, precision: flags.precision },
+    ...{ model: modelName(model), profile, precision: flags.precision },
     onProgress: (fraction) => print({ step: 'measure', stepIndex: 0, steps: 1, fraction }),
   });
   await writeArtifact(path.dirname(flags.output), path.basename(flags.output), `${JSON.stringify(table, null, 2)}\n`);

@@ -1,6 +1,4 @@
 import { stat } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
-import path from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { openDataset } from '../data/dataset.js';
 import type { BatchOptions } from '../data/feeds.js';
@@ -15,9 +13,11 @@ import { type Comparison, compare } from '../recipe/accuracy.js';
 import { prepare } from '../recipe/prepare.js';
 import { limitsOf, probeModel } from '../runtime/probe.js';
 import { Session } from '../runtime/session.js';
+import { defaultWorkers } from '../train/default-workers.js';
 import { loadRecipe } from '../train/load-recipe.js';
 import { folded, trainable } from '../train/network.js';
 import { train } from '../train/train.js';
+import { modelName } from './model-name.js';
 import { wholeNumber } from './numbers.js';
 import { chooseProfile, profilesOption } from './quantize.js';
 import { alignColumns, progressPrinter, type Terminal } from './terminal.js';
@@ -134,7 +134,7 @@ async function trainPruned(
 ): Promise<Pruned> {
   const { graph } = await train(pruned.graph, {
     ...{ data: await openDataset(flags.data!), input: feeding.inputs[0]!, preprocess: feeding.preprocess, teacher },
-    ...{ recipe: await loadRecipe(flags.recipe), seed: flags.seed, workers: Math.min(2, availableParallelism()) },
+    ...{ recipe: await loadRecipe(flags.recipe), seed: flags.seed, workers: defaultWorkers() },
     signal: feeding.signal,
     onProgress: ({ share }) => print({ step: 'train', stepIndex: 1, steps: 2, fraction: share }),
   });
@@ -154,7 +154,7 @@ async function judge(float: Session, file: string, spec: string, feeding: BatchO
 function summarize(model: string, pruned: Pruned, flags: Flags, sizeBytes: number, comparison: Comparison | null) {
   const { widths, macsBefore, macsAfter, predictedUs, refitted, frozen } = pruned;
   return {
-    ...{ model: path.basename(model).replace(/\.onnx$/i, ''), importance: flags.importance, refit: flags.refit },
+    ...{ model: modelName(model), importance: flags.importance, refit: flags.refit },
     ...{ macsBefore, macsAfter, macsShare: macsAfter / macsBefore, predictedUs, sizeBytes, refitted: refitted.length },
     ...(comparison && {
       ...{ n: comparison.n, top1Float: comparison.top1Float, top1: comparison.top1 },

@@ -18,6 +18,7 @@ import { writeArtifact } from '../recipe/write.js';
 import { comparisonRows, findings } from '../report/format.js';
 import { reportPage } from '../report/html.js';
 import { summarize } from '../report/summary.js';
+import { modelName } from './model-name.js';
 import { wholeNumber } from './numbers.js';
 import { alignColumns, progressPrinter, type Terminal } from './terminal.js';
 
@@ -89,7 +90,7 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
   try {
     const built = await buildVariant({
       modelPath: model,
-      modelName: path.basename(model).replace(/\.onnx$/i, ''),
+      modelName: modelName(model),
       profile,
       recipe: flags.recipe,
       maxDrop: Number(flags.maxDrop),

@@ -1,5 +1,3 @@
-import { availableParallelism } from 'node:os';
-import path from 'node:path';
 import { Command } from 'commander';
 import { openDataset } from '../data/dataset.js';
 import { findPreprocess, writePreprocess } from '../data/preprocess.js';
@@ -10,9 +8,11 @@ import { type Comparison, compare } from '../recipe/accuracy.js';
 import { limitsOf, probeModel } from '../runtime/probe.js';
 import { Session } from '../runtime/session.js';
 import type { EpochRecord } from '../train/checkpoint.js';
+import { defaultWorkers } from '../train/default-workers.js';
 import { loadRecipe } from '../train/load-recipe.js';
 import type { TrainProgress } from '../train/progress.js';
 import { type Trained, train } from '../train/train.js';
+import { modelName } from './model-name.js';
 import { wholeNumber } from './numbers.js';
 import { alignColumns, type Terminal } from './terminal.js';
 
@@ -46,7 +46,7 @@ export const trainCommand = (terminal: Terminal, signal: AbortSignal): Command =
     .option('--preprocess <file>', 'preprocessing record; by default MODEL.preprocess.json or the model’s metadata')
     .option('--checkpoint <file>', 'kept after each epoch; the same command goes on from it')
     .option('--simulate <file>', 'after quantization-aware training: the model with rounded weights and activations')
-    .option('--workers <n>', 'threads', wholeNumber('--workers', 1, WORKERS_MAX), Math.min(2, availableParallelism()))
+    .option('--workers <n>', 'threads', wholeNumber('--workers', 1, WORKERS_MAX), defaultWorkers())
     .option('--seed <number>', 'the same seed gives the same weights', wholeNumber('--seed', 0, SEED_MAX), 1)
     .option('--json', 'print the result as one JSON line')
     .action((model: string, flags: Flags) => run(model, flags, terminal, signal));
@@ -71,7 +71,7 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
   if (flags.simulate && trained.simulated) await writeModel(trained.simulated, flags.simulate);
   const judged = trained.simulated ?? trained.graph;
   const comparison = flags.evaluate ? await judge(original, judged, flags.evaluate, { preprocess, signal }) : null;
-  const name = path.basename(model).replace(/\.onnx$/i, '');
+  const name = modelName(model);
   const result = { model: name, recipe: flags.recipe, seed: flags.seed, ...figuresOf(comparison), ...summary(trained) };
   terminal.out(flags.json ? `${JSON.stringify(result)}\n` : describe(trained.history, comparison, trained.notes));
 }

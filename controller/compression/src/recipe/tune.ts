@@ -1,8 +1,8 @@
 /** Training inside a recipe: a network that lost channels learns from what it was before. */
-import { availableParallelism } from 'node:os';
 import type { Dataset } from '../data/content.js';
 import type { BatchOptions } from '../data/feeds.js';
 import type { Graph } from '../onnx/graph.js';
+import { defaultWorkers } from '../train/default-workers.js';
 import { TrainRecipe } from '../train/recipe.js';
 import { train } from '../train/train.js';
 
@@ -11,7 +11,6 @@ export const TUNED_SAMPLES_MIN = 1000;
 const EPOCHS_MAX = 4;
 /** Forward, backward and the update of a step, in forward passes of the same samples: 3 to 3.5 were measured. */
 const STEP_IN_FORWARDS = 3.5;
-const WORKERS_MAX = 2;
 
 export interface Allowance {
   /** Samples of the training part. */
@@ -51,7 +50,7 @@ export async function tune(student: Graph, teacher: Graph, options: TuneOptions)
   const { data, feeding, epochs, onProgress } = options;
   const { graph } = await train(student, {
     ...{ data, teacher, input: feeding.inputs[0]!, preprocess: feeding.preprocess, seed: feeding.seed },
-    ...{ recipe: recipeFor(epochs, data.n), workers: Math.min(WORKERS_MAX, availableParallelism()) },
+    ...{ recipe: recipeFor(epochs, data.n), workers: defaultWorkers() },
     ...{ signal: feeding.signal, onProgress: ({ share }) => onProgress?.(share) },
   });
   return graph;

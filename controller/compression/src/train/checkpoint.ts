@@ -9,8 +9,6 @@ export interface EpochRecord {
   readonly epoch: number;
   /** Mean over the epoch's steps. */
   readonly loss: number;
-  /** Of the judge, in percent; null without. */
-  readonly accuracy: number | null;
   readonly seconds: number;
 }
 

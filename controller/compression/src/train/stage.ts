@@ -11,7 +11,7 @@ import type { TrainStage } from './recipe.js';
 import type { Samples } from './samples.js';
 import { rateFactor, seedOfEpoch, shuffled, temperatureAt } from './schedule.js';
 import type { Dims } from './tape.js';
-import { type AskedLogits, canAskOnce, setupTeacher } from './teacher.js';
+import { type AskedLogits, setupTeacher } from './teacher.js';
 import { Team } from './team.js';
 
 /** Share of the running statistics of a norm that a step renews, as PyTorch has it. */
@@ -28,8 +28,8 @@ export interface StageContext {
   readonly signal?: AbortSignal | undefined;
   /** After each step. */
   readonly onStep: (step: StepRecord) => void;
-  /** After each epoch, with what a checkpoint needs. @returns the accuracy of the judge, if there is one */
-  readonly onEpoch: (record: Omit<EpochRecord, 'stage' | 'accuracy'>, state: StageState) => Promise<void>;
+  /** After each epoch, with what a checkpoint needs. */
+  readonly onEpoch: (record: Omit<EpochRecord, 'stage'>, state: StageState) => Promise<void>;
 }
 
 export interface StepRecord {
@@ -62,7 +62,7 @@ export class Stage {
   private readonly running: Float32Array;
   private averaged: Float32Array;
   private readonly workers: number;
-  private vector: Float32Array;
+  private readonly vector: Float32Array;
 
   constructor(
     private readonly graph: Graph,
@@ -175,7 +175,3 @@ export class Stage {
     if (keep > 0) average(this.averaged, team.parameters, keep);
   }
 }
-
-/** True when the logits of the teacher are asked once, before the stage. */
-export const asksOnce = (stage: TrainStage, teacher: Graph | null): boolean =>
-  teacher !== null && stage.distill !== null && canAskOnce(stage);

@@ -1,23 +1,22 @@
 /** Trains a network by a recipe, stage by stage. */
 import { createHash } from 'node:crypto';
 import type { TensorSpec } from '@espalier/proto';
-import { type Dataset, subset } from '../data/content.js';
-import { batches, firstFeeds } from '../data/feeds.js';
+import type { Dataset } from '../data/content.js';
+import { firstFeeds } from '../data/feeds.js';
 import { DataUnfit, TeacherUnfit } from '../errors.js';
 import { cloneGraph, encodeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
 import { runShapes } from '../runtime/run-shapes.js';
-import { Session } from '../runtime/session.js';
 import { logitsOf } from './build.js';
 import { type Checkpoint, type EpochRecord, readCheckpoint, writeCheckpoint } from './checkpoint.js';
-import { simulated } from './fake-quant.js';
+import { simulated, withoutFakeQuantizers } from './fake-quant.js';
 import { probeBlock } from './layout.js';
 import { enterStage, folded, prepareTraining, type TrainingData } from './network.js';
 import { Progress, type TrainProgress } from './progress.js';
 import type { TrainRecipe } from './recipe.js';
 import { Samples } from './samples.js';
-import { asksOnce, Stage, type StageContext, type StageState } from './stage.js';
-import { AskedLogits } from './teacher.js';
+import { Stage, type StageContext } from './stage.js';
+import { AskedLogits, canAskOnce } from './teacher.js';
 
 const TEACHER_BATCH = 64;
 
@@ -28,8 +27,6 @@ export interface TrainOptions extends TrainingData {
   readonly workers: number;
   /** File that the training is kept in after each epoch, and gone on from. */
   readonly checkpoint?: string | null;
-  /** Accuracy of the network as it stands, in percent, on data that is not the evaluation's. */
-  readonly judge?: ((graph: Graph) => Promise<number>) | null;
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
   readonly onEpoch?: ((record: EpochRecord) => void) | undefined;
 }
@@ -48,43 +45,45 @@ export interface Trained {
  * ESP_TRAINING_FAILED, and the signal's reason
  */
 export async function train(original: Graph, options: TrainOptions): Promise<Trained> {
-  const { recipe, data, input, preprocess, seed, signal } = options;
-  const key = keyOf(original, options);
-  const found = options.checkpoint ? await readCheckpoint(options.checkpoint, key) : null;
+  const { recipe, data, input, preprocess, seed, signal, teacher, checkpoint } = options;
+  const kept = checkpoint ? { file: checkpoint, key: keyOf(original, options) } : null;
+  const found = kept && (await readCheckpoint(kept.file, kept.key));
   let graph = found ? cloneGraph(found.graph) : await prepareTraining(original, recipe, options);
   const block = await probeBlock();
   const dims = inputDims(input, TEACHER_BATCH);
-  const classes = await classesOf(graph, options);
+  const shapesOf = await dimsReader(graph, options);
+  const teacherShapes = teacher ? await dimsReader(teacher, options) : shapesOf;
+  const classes = shapesOf(logitsOf(graph)).at(-1)!;
   const samples = await Samples.read(data, { input, dims, classes, preprocess });
   const notes = notesOf(samples, recipe, data);
   const history: EpochRecord[] = [...(found?.history ?? [])];
   const progress = new Progress(recipe, options.onProgress);
-  const shapesOf = await dimsReader(graph, options);
-  const teacherShapes = options.teacher ? await dimsReader(options.teacher, options) : shapesOf;
   for (const [index, stage] of recipe.stages.entries()) {
     if (found && index < found.stage) continue;
     const resumed = found?.stage === index && found.epoch > 0 ? found : null;
     if (!resumed) graph = await enterStage(graph, stage, options);
-    const asked = asksOnce(stage, options.teacher)
-      ? await AskedLogits.ask(
-          options.teacher!,
-          samples,
-          { dims, classes, mirror: stage.augment.flip, threads: options.workers },
-          () => progress.tell(index, 0, 0, null),
-          signal,
-        )
-      : null;
+    const asked =
+      teacher && canAskOnce(stage)
+        ? await AskedLogits.ask(
+            teacher,
+            samples,
+            { dims, classes, mirror: stage.augment.flip, threads: options.workers },
+            () => progress.tell(index, 0, 0, null),
+            signal,
+          )
+        : null;
     const context: StageContext = {
-      ...{ samples, asked, seed: seed + 1000 * index, block, signal, teacher: options.teacher },
+      ...{ samples, asked, seed: seed + 1000 * index, block, signal, teacher },
       workers: options.workers,
       dimsOf: { student: shapesOf, teacher: teacherShapes },
       onStep: ({ epoch, step, steps, loss }) => progress.tell(index, epoch, (step + 1) / steps, loss),
       onEpoch: async (record, state) => {
-        const accuracy = options.judge ? await options.judge(stage.quantize ? simulated(graph) : folded(graph)) : null;
-        const whole = { ...record, stage: stage.name, accuracy };
+        const whole = { ...record, stage: stage.name };
         history.push(whole);
         options.onEpoch?.(whole);
-        await keep(options, { key, graph, history, ...placeAfter(recipe, index, record.epoch), ...state }, notes);
+        if (!kept) return;
+        const place = placeAfter(recipe, index, record.epoch);
+        await keep(kept.file, { key: kept.key, graph, history, ...place, ...state }, notes);
       },
     };
     const { divergedAt } = await new Stage(graph, stage, context, resumed).run(resumed?.epoch ?? 0);
@@ -102,17 +101,12 @@ const placeAfter = ({ stages }: TrainRecipe, stage: number, epoch: number): Pick
   epoch + 1 < stages[stage]!.epochs ? { stage, epoch: epoch + 1 } : { stage: stage + 1, epoch: 0 };
 
 /** A full disk does not end a training: it goes on without the checkpoint, and says so. */
-async function keep(
-  { checkpoint }: TrainOptions,
-  state: Omit<Checkpoint, keyof StageState> & StageState,
-  notes: string[],
-): Promise<void> {
-  if (!checkpoint) return;
+async function keep(file: string, checkpoint: Checkpoint, notes: string[]): Promise<void> {
   try {
-    await writeCheckpoint(checkpoint, state);
+    await writeCheckpoint(file, checkpoint);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
-    const note = `A checkpoint could not be written to ${checkpoint} (${code}); the training went on without it.`;
+    const note = `A checkpoint could not be written to ${file} (${code}); the training went on without it.`;
     if (!notes.includes(note)) notes.push(note);
   }
 }
@@ -129,28 +123,18 @@ const inputDims = ({ shape }: TensorSpec, batch: number): number[] => [
   ...shape.slice(1).map((size) => (typeof size === 'number' ? size : 1)),
 ];
 
-/** Shapes of all values, [1, ...], by one run. */
+/** Shapes of all values, [1, ...], by one run. @throws ESP_DATA_UNFIT without a sample */
 async function dimsReader(graph: Graph, options: TrainOptions): Promise<(value: string) => readonly number[]> {
   const { data, input, preprocess, seed } = options;
-  const feeds = (await firstFeeds(data, { inputs: [input], preprocess, batchSize: 1, seed }, 1)) ?? {};
-  const shapes = await runShapes(graph, feeds);
+  const feeds = await firstFeeds(data, { inputs: [input], preprocess, batchSize: 1, seed }, 1);
+  if (!feeds) throw DataUnfit({ spec: data.spec, input: input.name, why: 'it is empty' });
+  // A checkpoint of a quantized stage has operators that only training knows.
+  const shapes = await runShapes(withoutFakeQuantizers(graph), feeds);
   return (value) => {
     const dims = shapes.get(value);
     if (!dims) throw TeacherUnfit({ why: `there is no value ${value}` });
     return dims;
   };
-}
-
-async function classesOf(graph: Graph, { data, input, preprocess, seed }: TrainOptions): Promise<number> {
-  const session = await Session.open(encodeModel(cloneGraph(graph, [logitsOf(graph)])), 'the network');
-  try {
-    for await (const { feeds } of batches(subset(data, [0]), { inputs: [input], preprocess, batchSize: 1, seed })) {
-      return (await session.floats(feeds))[logitsOf(graph)]!.dims.at(-1)!;
-    }
-    throw DataUnfit({ spec: data.spec, input: input.name, why: 'it is empty' });
-  } finally {
-    await session.dispose();
-  }
 }
 
 function notesOf(samples: Samples, recipe: TrainRecipe, data: Dataset): string[] {

@@ -88,6 +88,20 @@ t.test('a training that was killed goes on at its checkpoint and ends as if it h
   t.equal(other.history.length, 1, 'another training does not take it');
 });
 
+t.test('a quantized stage goes on at its checkpoint too', async (t) => {
+  const file = path.join(t.testdir(), 'quantized.checkpoint');
+  const recipe = oneStage({ epochs: 2, quantize: {} });
+  const stop = new AbortController();
+  const onProgress = ({ epoch }: { epoch: number }): void => {
+    if (epoch === 2) stop.abort(new Error('killed'));
+  };
+  const killed = train(original, optionsOf(recipe, { checkpoint: file, signal: stop.signal, onProgress }));
+  await t.rejects(killed, { message: 'killed' });
+  const whole = await train(original, optionsOf(recipe));
+  const resumed = await train(original, optionsOf(recipe, { checkpoint: file }));
+  t.same(Buffer.from(encodeModel(resumed.graph)), Buffer.from(encodeModel(whole.graph)));
+});
+
 t.test('a checkpoint that cannot be written does not end the training', async (t) => {
   const { notes, history } = await train(original, optionsOf(oneStage({}), { checkpoint: '/proc/none/checkpoint' }));
   t.equal(history.length, 1);
