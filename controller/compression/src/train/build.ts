@@ -34,12 +34,17 @@ export interface TrainingSpec {
   /** From `probeBlock`. */
   readonly block: number;
   readonly objective: Objective;
+  /** Weighted operators see half precision, and the loss is scaled by an input. */
+  readonly isHalf?: boolean;
   /** Parameters that stay as they are. */
   readonly isFrozen?: (parameter: string) => boolean;
 }
 
 /** Names of what the training graph takes beside the model's own input. */
-export const FED = { target: 'target', parameters: 'parameters', teacher: 'teacher', temperature: 'temperature' };
+export const FED = {
+  ...{ target: 'target', parameters: 'parameters', teacher: 'teacher', temperature: 'temperature' },
+  lossScale: 'lossScale',
+};
 export const hintName = (index: number): string => `hint_${index}`;
 
 export interface TrainingGraph {
@@ -100,7 +105,7 @@ export function buildTraining(graph: Graph, spec: TrainingSpec, dimsOf: (value: 
   if (own.length === 0) throw NothingTrainable({ model: graph.shell.graph?.name ?? 'the model' });
   const input = tape.declare(given.name, inputDims);
   const flat = tape.declare(FED.parameters, [total]);
-  const forward = new Forward(tape, graph, { declared: declared[0] ?? null, trained: batch });
+  const forward = new Forward(tape, graph, { declared: declared[0] ?? null, trained: batch }, spec.isHalf);
   forward.values.set(given.name, input);
   for (const [at, part] of cut(tape, flat, parameters).entries()) {
     forward.values.set(parameters[at]!.name, part);
@@ -114,7 +119,8 @@ export function buildTraining(graph: Graph, spec: TrainingSpec, dimsOf: (value: 
     throw GradientMissing({ node: node.name, op: node.opType, why: 'the output is not [samples, classes]' });
   }
   const { terms, fed } = writeObjective(tape, forward, logits, objective);
-  const gradients = backward(tape, forward, terms);
+  if (spec.isHalf) fed.push(tape.declare(FED.lossScale, []));
+  const gradients = backward(tape, forward, spec.isHalf ? terms.map((term) => scaledBack(tape, term)) : terms);
   const statistics = place(runningStatistics(graph, forward));
   const outputs: Record<string, Ref> = {
     loss: terms.map(({ value }) => value).reduce((sum, value) => tape.add(sum, value)),
@@ -133,6 +139,12 @@ export function buildTraining(graph: Graph, spec: TrainingSpec, dimsOf: (value: 
   const model = graphOf(tape, [input, flat, ...fed], outputs);
   return { graph: model, input, inputDims, classes: tape.shape(logits)[1]!, parameters, statistics };
 }
+
+/** The gradients of a term times the loss scale; its value stays. */
+const scaledBack = (tape: Tape, { value, gradients }: Term): Term => ({
+  value,
+  gradients: new Map([...gradients].map(([at, gradient]) => [at, tape.mul(gradient, FED.lossScale)])),
+});
 
 /** The terms of the objective, and the inputs that they read beside the model's. */
 function writeObjective(

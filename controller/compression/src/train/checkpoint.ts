@@ -3,6 +3,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { encodeModel, parseModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
 import { bytesOf } from '../onnx/tensor.js';
+import type { LossScaleState } from './half.js';
 
 export interface EpochRecord {
   readonly stage: string;
@@ -23,17 +24,22 @@ export interface Checkpoint {
   readonly optimizer: { readonly steps: number; readonly first: Float32Array; readonly second: Float32Array };
   /** The averaged weights; empty without an average. */
   readonly averaged: Float32Array;
+  /** Null in full precision. */
+  readonly lossScale: LossScaleState | null;
 }
 
-type Header = Pick<Checkpoint, 'key' | 'stage' | 'epoch' | 'history'> & { steps: number; lengths: number[] };
+type Header = Pick<Checkpoint, 'key' | 'stage' | 'epoch' | 'history' | 'lossScale'> & {
+  steps: number;
+  lengths: number[];
+};
 /** Bytes of the number that says how long the header is. */
 const PREFIX_BYTES = 8;
 
 export async function writeCheckpoint(file: string, checkpoint: Checkpoint): Promise<void> {
-  const { key, stage, epoch, history, graph, optimizer, averaged } = checkpoint;
+  const { key, stage, epoch, history, graph, optimizer, averaged, lossScale } = checkpoint;
   const parts = [encodeModel(graph), ...[optimizer.first, optimizer.second, averaged].map(bytesOf)];
   const lengths = parts.map(({ length }) => length);
-  const header: Header = { key, stage, epoch, history, steps: optimizer.steps, lengths };
+  const header: Header = { key, stage, epoch, history, lossScale, steps: optimizer.steps, lengths };
   const text = Buffer.from(JSON.stringify(header));
   const prefix = Buffer.alloc(PREFIX_BYTES);
   prefix.writeBigUInt64LE(BigInt(text.length));
@@ -58,7 +64,7 @@ export async function readCheckpoint(file: string, key: string): Promise<Checkpo
   } catch {
     return null;
   }
-  const { lengths, steps, stage, epoch, history } = header;
+  const { lengths, steps, stage, epoch, history, lossScale } = header;
   if (header.key !== key || bytes.length !== lengths.reduce((sum, length) => sum + length, start)) return null;
   let end = start;
   const parts = lengths.map((length) => {
@@ -71,5 +77,5 @@ export async function readCheckpoint(file: string, key: string): Promise<Checkpo
     Float32Array,
   ];
   const graph = parseModel(parts[0]!, file);
-  return { key, stage, epoch, history, graph, optimizer: { steps, first, second }, averaged };
+  return { key, stage, epoch, history, graph, optimizer: { steps, first, second }, averaged, lossScale };
 }

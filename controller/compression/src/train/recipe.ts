@@ -67,6 +67,11 @@ export const TrainStage = z.strictObject({
   optimizer: OptimizerRecipe.prefault({}),
   augment: Augmentation.prefault({}),
   distill: Distillation.nullable().default(null),
+  precision: z
+    .enum(['float32', 'float16'])
+    .default('float32')
+    .describe('float16: weighted operators are rounded to half'),
+  lossScale: z.number().positive().default(4096).describe('first factor on the loss in float16; 1 for none'),
   quantize: FakeQuantization.nullable().default(null).describe('weights and activations are rounded while training'),
 });
 export type TrainStage = z.infer<typeof TrainStage>;

@@ -5,6 +5,7 @@ import { TrainingDiverged } from '../errors.js';
 import type { Graph } from '../onnx/graph.js';
 import { buildTraining, type Hint, type TrainingGraph, type TrainingSpec } from './build.js';
 import type { Checkpoint, EpochRecord } from './checkpoint.js';
+import { LossScale } from './half.js';
 import { average, Optimizer } from './optimizer.js';
 import { initialVector, storeParameters } from './parameters.js';
 import type { TrainStage } from './recipe.js';
@@ -39,7 +40,7 @@ export interface StepRecord {
   readonly loss: number;
 }
 
-export type StageState = Pick<Checkpoint, 'optimizer' | 'averaged'>;
+export type StageState = Pick<Checkpoint, 'optimizer' | 'averaged' | 'lossScale'>;
 
 /** What stays as it is while only the head is trained: all but the last weighted operator's parameters. */
 function frozenOf(graph: Graph, stage: TrainStage): (name: string) => boolean {
@@ -60,6 +61,7 @@ export class Stage {
   private readonly training: TrainingGraph;
   private readonly optimizer: Optimizer;
   private readonly running: Float32Array;
+  private readonly lossScale: LossScale | null;
   private averaged: Float32Array;
   private readonly workers: number;
   private readonly vector: Float32Array;
@@ -75,12 +77,14 @@ export class Stage {
     const weight = distill?.weight ?? 0;
     const spec: TrainingSpec = {
       ...{ batch: batch / this.workers, block: context.block, isFrozen: frozenOf(graph, stage) },
+      isHalf: stage.precision === 'float16',
       objective: { labels: 1 - weight, distillation: weight, hints: hintsOf(stage, context) },
     };
     this.training = buildTraining(graph, spec, context.dimsOf.student);
     this.vector = initialVector(this.training.parameters);
     this.running = initialVector(this.training.statistics);
     this.optimizer = new Optimizer(optimizer, this.training.parameters, this.vector.length);
+    this.lossScale = spec.isHalf ? new LossScale(resumed?.lossScale ?? { value: stage.lossScale, good: 0 }) : null;
     this.averaged = optimizer.average > 0 ? this.vector.slice() : new Float32Array();
     if (resumed) {
       this.optimizer.restore(resumed.optimizer);
@@ -114,7 +118,8 @@ export class Stage {
           return { divergedAt: epoch * this.stepsPerEpoch + badStep };
         }
         this.store(team, epoch === this.stage.epochs - 1);
-        const state = { optimizer: this.optimizer.state, averaged: this.averaged };
+        const lossScale = this.lossScale?.state ?? null;
+        const state = { optimizer: this.optimizer.state, averaged: this.averaged, lossScale };
         const seconds = (performance.now() - started) / 1000;
         await this.context.onEpoch({ epoch, loss, seconds }, state);
       }
@@ -143,7 +148,8 @@ export class Stage {
       const overall = epoch * steps + step;
       const total = this.stage.epochs * steps;
       const { from, to } = this.stage.distill?.temperature ?? { from: 1, to: 1 };
-      const computed = team.run(step % 2, temperatureAt(overall, total, from, to));
+      const temperature = temperatureAt(overall, total, from, to);
+      const computed = team.run(step % 2, { temperature, lossScale: this.lossScale?.state.value ?? 1 });
       // The next batch is drawn while the workers compute.
       if (step + 1 < steps) this.fill(team, (step + 1) % 2, order, step + 1, random);
       const loss = await computed;
@@ -170,6 +176,7 @@ export class Stage {
 
   private update(team: Team, step: number, steps: number): void {
     const { rate, warmup, average: keep } = this.stage.optimizer;
+    if (this.lossScale && !this.lossScale.unscale(team.gradients)) return;
     this.optimizer.step(team.parameters, team.gradients, rate * rateFactor(step, steps, warmup));
     if (this.running.length > 0) average(this.running, team.statistics, STATISTICS_KEEP);
     if (keep > 0) average(this.averaged, team.parameters, keep);

@@ -37,6 +37,12 @@ export interface Part extends BatchBuffers {
   readonly teacher: Float32Array | null;
 }
 
+/** What changes from step to step beside the batch. */
+export interface StepScalars {
+  readonly temperature: number;
+  readonly lossScale: number;
+}
+
 interface Member {
   readonly worker: Worker;
   readonly parts: readonly Part[];
@@ -48,11 +54,13 @@ interface Member {
 interface Memory {
   readonly parameters: SharedTensor;
   readonly temperature: SharedTensor;
+  readonly lossScale: SharedTensor;
 }
 
 export class Team {
   readonly parameters: Float32Array;
   private readonly temperature: Float32Array;
+  private readonly lossScale: Float32Array;
   readonly gradients: Float32Array;
   readonly statistics: Float32Array;
 
@@ -62,6 +70,7 @@ export class Team {
   ) {
     this.parameters = viewOf(memory.parameters);
     this.temperature = viewOf(memory.temperature);
+    this.lossScale = viewOf(memory.lossScale);
     const { gradients, statistics } = members[0]!.outputs;
     this.gradients = new Float32Array(gradients!.length);
     this.statistics = new Float32Array(statistics?.length ?? 0);
@@ -72,6 +81,7 @@ export class Team {
     const memory = {
       parameters: sharedTensor([options.training.parameters.reduce((sum, { length }) => sum + length, 0)]),
       temperature: sharedTensor([]),
+      lossScale: sharedTensor([]),
     };
     const model = encodeModel(options.training.graph);
     const members = Array.from({ length: options.workers }, () => hire(options, model, memory));
@@ -91,8 +101,9 @@ export class Team {
   }
 
   /** Computes loss, gradients and statistics of the batch in a slot. @returns the loss @throws ESP_TRAINING_FAILED */
-  async run(slot: number, temperature: number): Promise<number> {
+  async run(slot: number, { temperature, lossScale }: StepScalars): Promise<number> {
     this.temperature[0] = temperature;
+    this.lossScale[0] = lossScale;
     const answers = allAnswered(this.members);
     for (const { worker } of this.members) worker.postMessage(slot);
     await answers;
@@ -142,6 +153,7 @@ function hire({ training, threads, teacher, givenLogits }: TeamOptions, model: U
   const shared: SharedTensors = {
     [FED.parameters]: memory.parameters,
     ...(given.has(FED.temperature) && { [FED.temperature]: memory.temperature }),
+    ...(given.has(FED.lossScale) && { [FED.lossScale]: memory.lossScale }),
   };
   const setup: WorkerSetup = { model, input, shared, slots, outputs, teacher, options: sessionOptions(threads) };
   const worker = new Worker(WORKER, { workerData: setup, execArgv: [] });

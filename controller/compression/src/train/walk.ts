@@ -2,6 +2,7 @@
 import { GradientMissing } from '../errors.js';
 import type { Graph } from '../onnx/graph.js';
 import type { Node } from '../onnx/node.js';
+import { inHalf } from './half.js';
 import type { Term } from './objective.js';
 import { RULES } from './rules/index.js';
 import type { Traced } from './rules/rule.js';
@@ -24,6 +25,7 @@ export class Forward {
     private readonly tape: Tape,
     private readonly graph: Graph,
     private readonly batch: { readonly declared: number | null; readonly trained: number },
+    private readonly isHalf = false,
   ) {}
 
   valueOf(name: string): Ref {
@@ -41,7 +43,7 @@ export class Forward {
     if (!rule) throw GradientMissing({ node: node.name, op: node.opType, why: 'its gradient is not known' });
     const inputs = node.inputs.map((name) => this.valueOf(name));
     const needs = inputs.map((input) => this.wanted.has(input));
-    const traced = rule({
+    const traced = (this.isHalf ? inHalf(node.opType, rule) : rule)({
       ...{ tape: this.tape, node, inputs, needs, batch: this.batch },
       constant: (at) => this.graph.constantOf(node, at),
       setStatistic: (name, value) => this.statistics.set(name, value),
