@@ -23,6 +23,7 @@ const commands = {
   build: null,
   'bench:models': 'test/bench/models.ts',
   'bench:training': 'test/bench/training.ts',
+  claims: 'test/bench/claims.ts',
   'bench:codec': 'controller/compression/test/bench/codec.ts',
   'bench:serving': 'test/bench/serving.ts',
   'fuzz:models': 'controller/compression/test/fuzz/models.ts',

@@ -159,6 +159,14 @@ export const PruneBudgetMissed = defineError<{ wanted: number; nearest: number; 
   () => 'Ask for less, add --tied, or take a smaller network of the family.',
 );
 
+export const PruneDropExceeded = defineError<{ removed: number; drop: number; maxDrop: number }>(
+  'ESP_PRUNE_DROP_EXCEEDED',
+  422,
+  ({ removed, drop, maxDrop }) =>
+    `Already the step to ${percent(removed)} loses ${drop.toFixed(2)} points, more than ${maxDrop}, with every remedy.`,
+  () => 'Give more labelled samples, a recipe with more epochs, or a larger --max-drop.',
+);
+
 export const OutputNotANumber = defineError<{ model: string; output: string }>(
   'ESP_OUTPUT_NOT_A_NUMBER',
   422,

@@ -5,7 +5,8 @@ import { openDataset } from '@espalier/compression/data/dataset';
 import { readChecked } from '@espalier/compression/inspect';
 import { encodeModel } from '@espalier/compression/onnx/codec';
 import type { Graph } from '@espalier/compression/onnx/graph';
-import { orderPruning } from '@espalier/compression/prune/prunable';
+import { uniformWidths } from '@espalier/compression/prune/fit';
+import { type Importance, orderPruning } from '@espalier/compression/prune/prunable';
 import { pruneTo } from '@espalier/compression/prune/prune';
 import { compare } from '@espalier/compression/recipe/accuracy';
 import { prepare } from '@espalier/compression/recipe/prepare';
@@ -19,9 +20,13 @@ const WORKERS = 2;
 /** Single channels: what the reference does, whatever the hardware likes. */
 const UNALIGNED = { inputChannels: 1, outputChannels: 1, depthwiseChannels: 1 };
 
-export const cifarSpec = (data: string, samples: number): string => {
+/** The first so many training images, or those of a range. */
+export type Samples = number | { readonly from: number; readonly to: number };
+
+export const cifarSpec = (data: string, samples: Samples): string => {
   const [first, more] = ['train_10k', 'train_20k_more'].map((name) => `${data}/cifar10/${name}.bin.gz`);
-  return `cifar10:${samples > 10_000 ? `${first},${more}` : first}?to=${samples}`;
+  const { from, to } = typeof samples === 'number' ? { from: 0, to: samples } : samples;
+  return `cifar10:${to > 10_000 ? `${first},${more}` : first}?from=${from}&to=${to}`;
 };
 
 interface Opened {
@@ -30,6 +35,15 @@ interface Opened {
   readonly prepared: Graph;
   readonly session: Session;
   readonly preprocess: Preprocess;
+}
+
+export interface CutSpec {
+  readonly importance: Importance;
+  /** Share of the whole network's channels that is gone from every inner group afterwards. */
+  readonly ratio: number;
+  /** What is cut; by default the whole network. */
+  readonly from?: Graph;
+  readonly seed?: number;
 }
 
 export class Subject {
@@ -61,26 +75,35 @@ export class Subject {
     return { inputs: session.inputs, preprocess, batchSize: 10, seed: SEED };
   }
 
-  /** Half of every inner group, in the order of a measure; the norms stay when nothing is refitted. */
-  async halved(importance: 'l1' | 'obs'): Promise<Graph> {
+  /** A share less of every inner group, in the order of a measure; the norms stay when nothing is refitted. */
+  async cut({ importance, ratio, from, seed = SEED }: CutSpec): Promise<Graph> {
     const refit = importance === 'obs';
-    const subject = await orderPruning(refit ? this.prepared : this.graph, {
-      ...{ importance, alignment: UNALIGNED, tied: false, seed: SEED },
+    const subject = await orderPruning(from ?? (refit ? this.prepared : this.graph), {
+      ...{ importance, alignment: UNALIGNED, tied: false, seed },
       ...{ data: await openDataset(cifarSpec(this.opened.data, 300)), feeding: this.feeding },
     });
-    return (await pruneTo(subject, { target: { ratio: 0.5 }, refit })).graph;
+    return (await pruneTo(subject, { target: { widths: await this.widths(1 - ratio) }, refit })).graph;
   }
 
-  async train(graph: Graph, recipe: object, samples: number, teacher: Graph | null = null): Promise<Trained> {
+  /** Widths of every inner group of the whole network at a share that is kept. */
+  private async widths(kept: number): Promise<Map<string, number>> {
+    const whole = await orderPruning(this.graph, {
+      ...{ importance: 'l2', alignment: UNALIGNED, tied: false, seed: SEED },
+      ...{ data: await openDataset(cifarSpec(this.opened.data, 2)), feeding: this.feeding },
+    });
+    return uniformWidths(whole, kept);
+  }
+
+  async train(
+    graph: Graph,
+    recipe: object,
+    samples: Samples,
+    teacher: Graph | null = null,
+    seed = SEED,
+  ): Promise<Trained> {
     return train(graph, {
       ...{ data: await openDataset(cifarSpec(this.opened.data, samples)), input: this.opened.session.inputs[0]! },
-      ...{
-        preprocess: this.opened.preprocess,
-        recipe: TrainRecipe.parse(recipe),
-        teacher,
-        seed: SEED,
-        workers: WORKERS,
-      },
+      ...{ preprocess: this.opened.preprocess, recipe: TrainRecipe.parse(recipe), teacher, seed, workers: WORKERS },
       onProgress: teller(),
     });
   }

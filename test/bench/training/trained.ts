@@ -47,7 +47,7 @@ const halved = ({ id, model, importance, samples, teacher, reference }: Half): B
   id,
   async measure(data): Promise<Row[]> {
     const subject = await Subject.open(data, model);
-    const pruned = await subject.halved(importance);
+    const pruned = await subject.cut({ importance, ratio: 0.5 });
     const before = await subject.top1(pruned);
     const taught: Graph | null = teacher ? await readChecked(`${data}/models/${teacher}.onnx`) : null;
     const recipe = { stages: [stage({ distill: taught ? { weight: 0.9 } : null })] };

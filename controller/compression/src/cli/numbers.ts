@@ -8,3 +8,12 @@ export const wholeNumber =
     if (text.trim() !== '' && Number.isInteger(value) && value >= least && value <= most) return value;
     throw FlagInvalid({ flag, value: text, wanted: `a whole number from ${least} to ${most}` });
   };
+
+/** Reads a number from 0 on. @throws ESP_FLAG_INVALID */
+export const numberFromZero =
+  (flag: string) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isFinite(value) && value >= 0) return value;
+    throw FlagInvalid({ flag, value: text, wanted: 'a number from 0 on' });
+  };

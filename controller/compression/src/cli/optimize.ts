@@ -3,13 +3,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
 import { findPreprocess } from '../data/preprocess.js';
-import { FlagInvalid, OutputUnwritable } from '../errors.js';
+import { OutputUnwritable } from '../errors.js';
 import { readChecked } from '../inspect.js';
 import { type Budgets, type Optimized, optimize, type Point } from '../recipe/optimize.js';
 import { percent, times } from '../report/format.js';
 import { rounded } from '../report/summary.js';
 import { modelName } from './model-name.js';
-import { wholeNumber } from './numbers.js';
+import { numberFromZero, wholeNumber } from './numbers.js';
 import { chooseProfile, profilesOption } from './quantize.js';
 import { alignColumns, progressPrinter, type Terminal } from './terminal.js';
 
@@ -27,14 +27,6 @@ interface Flags {
   readonly json?: boolean;
 }
 
-const positive =
-  (flag: string) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (text.trim() !== '' && Number.isFinite(value) && value >= 0) return value;
-    throw FlagInvalid({ flag, value: text, wanted: 'a number from 0 on' });
-  };
-
 export const optimizeCommand = (terminal: Terminal, signal: AbortSignal): Command =>
   new Command('optimize')
     .description('Build every recipe for a profile, prove each, and keep the one that the budgets ask for.')
@@ -43,9 +35,9 @@ export const optimizeCommand = (terminal: Terminal, signal: AbortSignal): Comman
     .requiredOption('--data <spec>', 'labelled samples; one in five judges, the others calibrate and train')
     .option('--profile <id>', 'hardware profile; by default the one that fits this machine')
     .option('--preprocess <file>', 'preprocessing record; by default MODEL.preprocess.json or the model’s metadata')
-    .option('--max-drop <points>', 'points of top-1 that may be lost', positive('--max-drop'), 1)
-    .option('--latency-us <n>', 'latency that the build must keep to, p50', positive('--latency-us'))
-    .option('--size-ratio <n>', 'how many times smaller the file must be', positive('--size-ratio'))
+    .option('--max-drop <points>', 'points of top-1 that may be lost', numberFromZero('--max-drop'), 1)
+    .option('--latency-us <n>', 'latency that the build must keep to, p50', numberFromZero('--latency-us'))
+    .option('--size-ratio <n>', 'how many times smaller the file must be', numberFromZero('--size-ratio'))
     .option('--minutes <n>', 'time that training may take', wholeNumber('--minutes', 0, 10_000), 30)
     .option('--seed <number>', 'seed of everything random', wholeNumber('--seed', 0, 2 ** 32 - 1), 1)
     .addOption(profilesOption())

@@ -3,14 +3,21 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { openDataset } from '../data/dataset.js';
 import type { BatchOptions } from '../data/feeds.js';
 import { findPreprocess, writePreprocess } from '../data/preprocess.js';
+import { FlagInvalid, PruneDropExceeded } from '../errors.js';
 import { readChecked } from '../inspect.js';
 import { readTable } from '../latency/read-table.js';
 import { writeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
-import { IMPORTANCES, type Importance } from '../prune/prunable.js';
-import { type Pruned, type PruneTarget, prune } from '../prune/prune.js';
+import { IMPORTANCES, type Importance, type OrderOptions } from '../prune/prunable.js';
+import { type Pruned, prune } from '../prune/prune.js';
 import { type Comparison, compare } from '../recipe/accuracy.js';
 import { prepare } from '../recipe/prepare.js';
+import {
+  type Progressed,
+  type ProgressiveOptions,
+  pruneProgressively,
+  type SteppedTarget,
+} from '../recipe/progressive.js';
 import { limitsOf, probeModel } from '../runtime/probe.js';
 import { Session } from '../runtime/session.js';
 import { defaultWorkers } from '../train/default-workers.js';
@@ -18,9 +25,10 @@ import { loadRecipe } from '../train/load-recipe.js';
 import { folded, trainable } from '../train/network.js';
 import { train } from '../train/train.js';
 import { modelName } from './model-name.js';
-import { wholeNumber } from './numbers.js';
+import { numberFromZero, wholeNumber } from './numbers.js';
+import { describePruning, describeStep, summarizePruning } from './prune-report.js';
 import { chooseProfile, profilesOption } from './quantize.js';
-import { alignColumns, progressPrinter, type Terminal } from './terminal.js';
+import { progressPrinter, type Terminal } from './terminal.js';
 
 interface Flags {
   readonly output: string;
@@ -33,11 +41,15 @@ interface Flags {
   readonly calibrate: string;
   readonly data?: string;
   readonly train: boolean;
-  readonly recipe: string;
+  readonly recipe?: string;
   readonly evaluate?: string;
   readonly preprocess?: string;
   readonly tied?: boolean;
   readonly refit: boolean;
+  readonly global?: boolean;
+  readonly progressive?: boolean;
+  readonly step: number;
+  readonly maxDrop: number;
   readonly samples: number;
   readonly seed: number;
   readonly profiles: string[];
@@ -74,10 +86,22 @@ export const pruneCommand = (terminal: Terminal, signal: AbortSignal): Command =
     .option('--calibrate <spec>', 'unlabelled samples to order and refit by', 'random:64')
     .option('--data <spec>', 'labelled samples: to train on afterwards, and for taylor')
     .option('--no-train', 'stop before the training')
-    .option('--recipe <name or file>', 'how to train; the teacher is the whole model', 'distill')
+    .option(
+      '--recipe <name or file>',
+      'how to train, by default distill, in steps tune; the teacher is the whole model',
+    )
     .option('--evaluate <spec>', 'data to compare the two models on; take other samples than for calibration')
     .option('--preprocess <file>', 'preprocessing record; by default MODEL.preprocess.json or the model’s metadata')
     .option('--tied', 'prune groups too that residual connections tie together')
+    .option('--global', 'with --ratio: the share is of all channels, wherever they cost least, not of every group')
+    .option('--progressive', 'in steps, with training after each; needs --data')
+    .addOption(new Option('--step <share>', 'share that a step of --progressive removes').argParser(share).default(0.1))
+    .option(
+      '--max-drop <points>',
+      'points that a step may lose before remedies are tried',
+      numberFromZero('--max-drop'),
+      2,
+    )
     .option('--no-refit', 'only cut: shows what the refit is worth')
     .option('--samples <n>', 'samples to order and refit by', wholeNumber('--samples', 1, 1_000_000), 300)
     .option('--seed <number>', 'seed of random inputs and random importance', wholeNumber('--seed', 0, 2 ** 32 - 1), 1)
@@ -85,9 +109,9 @@ export const pruneCommand = (terminal: Terminal, signal: AbortSignal): Command =
     .option('--json', 'print the result as one JSON line')
     .action((model: string, flags: Flags) => run(model, flags, terminal, signal));
 
-async function targetOf({ ratio, macs, latency, table }: Flags): Promise<PruneTarget> {
+async function targetOf({ ratio, global, macs, latency, table }: Flags): Promise<SteppedTarget> {
   if (latency !== undefined) return { latency, table: await readTable(table) };
-  return macs === undefined ? { ratio: ratio ?? 0.3 } : { macs };
+  return macs === undefined ? { ratio: ratio ?? 0.3, global: global === true } : { macs };
 }
 
 async function run(model: string, flags: Flags, terminal: Terminal, signal: AbortSignal): Promise<void> {
@@ -106,22 +130,51 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
     const isTrained = flags.train && flags.data !== undefined;
     // What is only cut keeps its norms: their statistics are what the training repairs first.
     const graph = flags.refit ? (await prepare(original, data, feeding)).graph : trainable(original);
-    const pruned = await prune(graph, {
+    const options = {
       ...{ importance: flags.importance, target: await targetOf(flags), alignment, tied: flags.tied === true },
       ...{ refit: flags.refit, data, feeding, seed },
-      onProgress: (fraction, message) =>
+      onProgress: (fraction: number, message: string) =>
         print({ step: 'prune', stepIndex: 0, steps: isTrained ? 2 : 1, fraction, message }),
-    });
-    const result = isTrained ? await trainPruned(pruned, original, flags, feeding, print) : pruned;
+    };
+    const progressed = flags.progressive ? await pruneInSteps(graph, options, flags, terminal) : null;
+    const pruned = progressed?.pruned ?? (await prune(graph, options));
+    const result =
+      isTrained && !flags.progressive ? await trainPruned(pruned, original, flags, feeding, print) : pruned;
     const finished = { ...result, graph: folded(result.graph) };
     const files = await Promise.all((await writeModel(finished.graph, flags.output)).map((file) => stat(file)));
     const sizeBytes = files.reduce((sum, { size }) => sum + size, 0);
     const comparison = flags.evaluate ? await judge(session, flags.output, flags.evaluate, feeding) : null;
-    const summary = { ...summarize(model, finished, flags, sizeBytes, comparison), trained: isTrained };
-    terminal.out(flags.json ? `${JSON.stringify(summary)}\n` : describe(finished, comparison));
+    const summary = {
+      ...{ model: modelName(model), importance: flags.importance, refit: flags.refit, trained: isTrained, sizeBytes },
+      ...summarizePruning(finished, comparison),
+      ...(progressed && { steps: progressed.steps, removed: progressed.removed }),
+    };
+    terminal.out(flags.json ? `${JSON.stringify(summary)}\n` : describePruning(finished, comparison));
   } finally {
     await session.dispose();
   }
+}
+
+/** Step by step, each told as it ends. @throws ESP_PRUNE_DROP_EXCEEDED when not even the first step is kept */
+async function pruneInSteps(
+  graph: Graph,
+  { data: calibration, ...options }: OrderOptions & Pick<ProgressiveOptions, 'target' | 'refit' | 'onProgress'>,
+  { data, step, maxDrop, recipe }: Flags,
+  { err }: Terminal,
+): Promise<Progressed & { readonly pruned: Pruned }> {
+  if (data === undefined) {
+    throw FlagInvalid({ flag: '--progressive', value: 'without --data', wanted: 'labelled samples to train on' });
+  }
+  const progressed = await pruneProgressively(graph, {
+    ...{ ...options, calibration, data: await openDataset(data), step, maxDrop },
+    recipe: await loadRecipe(recipe ?? 'tune'),
+    onStep: (taken) => err(describeStep(taken)),
+  });
+  const { pruned, steps } = progressed;
+  const [last] = steps.slice(-1);
+  if (!pruned) throw PruneDropExceeded({ removed: last!.removed, drop: last!.drop, maxDrop });
+  if (!last!.isKept) err(`Stopped there: no remedy is left. The network before it is the result.\n`);
+  return { ...progressed, pruned };
 }
 
 /** Trains what is left, with the whole model as the teacher. */
@@ -134,7 +187,7 @@ async function trainPruned(
 ): Promise<Pruned> {
   const { graph } = await train(pruned.graph, {
     ...{ data: await openDataset(flags.data!), input: feeding.inputs[0]!, preprocess: feeding.preprocess, teacher },
-    ...{ recipe: await loadRecipe(flags.recipe), seed: flags.seed, workers: defaultWorkers() },
+    ...{ recipe: await loadRecipe(flags.recipe ?? 'distill'), seed: flags.seed, workers: defaultWorkers() },
     signal: feeding.signal,
     onProgress: ({ share }) => print({ step: 'train', stepIndex: 1, steps: 2, fraction: share }),
   });
@@ -149,38 +202,4 @@ async function judge(float: Session, file: string, spec: string, feeding: BatchO
   } finally {
     await pruned.dispose();
   }
-}
-
-function summarize(model: string, pruned: Pruned, flags: Flags, sizeBytes: number, comparison: Comparison | null) {
-  const { widths, macsBefore, macsAfter, predictedUs, refitted, frozen } = pruned;
-  return {
-    ...{ model: modelName(model), importance: flags.importance, refit: flags.refit },
-    ...{ macsBefore, macsAfter, macsShare: macsAfter / macsBefore, predictedUs, sizeBytes, refitted: refitted.length },
-    ...(comparison && {
-      ...{ n: comparison.n, top1Float: comparison.top1Float, top1: comparison.top1 },
-      ...{ fixed: comparison.fixed, broken: comparison.broken },
-    }),
-    ...{ widths, frozen },
-  };
-}
-
-function describe(
-  { widths, macsBefore, macsAfter, predictedUs, refitted }: Pruned,
-  comparison: Comparison | null,
-): string {
-  const rows = widths.map(({ group, before, after }) => [group, String(before), String(after)]);
-  const millions = (macs: number): string => (macs / 1e6).toFixed(1);
-  const percent = ((100 * macsAfter) / macsBefore).toFixed(1);
-  const lines = [
-    `Multiply-accumulates: ${millions(macsBefore)} M before, ${millions(macsAfter)} M after (${percent}%)`,
-    `Refitted: ${refitted.length} layers`,
-    ...(predictedUs
-      ? [`Latency by the table: ${predictedUs.before.toFixed(0)} us before, ${predictedUs.after.toFixed(0)} us after`]
-      : []),
-  ];
-  if (comparison && comparison.top1 !== null) {
-    const { n, top1Float, top1, fixed, broken } = comparison;
-    lines.push(`Top-1 of ${n}: ${top1Float}% before, ${top1}% after; ${fixed} fixed, ${broken} broken`);
-  }
-  return `${alignColumns([['GROUP', 'BEFORE', 'AFTER'], ...rows])}${lines.join('\n')}\n`;
 }

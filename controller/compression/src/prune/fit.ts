@@ -11,7 +11,7 @@ import type { Group } from './groups.js';
 import { type CostModel, totalMacs } from './macs.js';
 import type { Prunable } from './prunable.js';
 import { type Trace, traceChannels } from './trace.js';
-import { chooseWidths, uniformWidth } from './widths.js';
+import { candidateWidths, chooseWidths, uniformWidth } from './widths.js';
 
 /** Largest difference of a cut network from the silenced one, as a share of the output's range. */
 const EXACT = 1e-3;
@@ -21,6 +21,19 @@ const BUDGET_SLACK = 1.005;
 
 export const uniformWidths = ({ groups, steps }: Prunable, keptShare: number): Map<string, number> =>
   new Map(groups.map(({ id, channels }) => [id, uniformWidth(channels.length, steps.get(id)!, keptShare)]));
+
+/** One share over all groups: the channels that cost least error go first, wherever they are. */
+export function globalWidths({ groups, steps, removals }: Prunable, keptShare: number): Map<string, number> {
+  const curves = groups.map(({ id, channels: { length } }) => {
+    const widths = candidateWidths(length, steps.get(id)!);
+    const errors = widths.map((width) => removals.get(id)!.errors[length - width]!);
+    return { id, widths, errors, costs: widths };
+  });
+  const all = groups.reduce((sum, { channels }) => sum + channels.length, 0);
+  const chosen = chooseWidths(curves, keptShare * all);
+  // Where the share is below what hardware likes, every group is as narrow as it may be.
+  return chosen ?? new Map(curves.map(({ id, widths }) => [id, widths[0]!]));
+}
 
 export interface Cut {
   readonly graph: Graph;

@@ -3,13 +3,11 @@ import { type Dataset, subset } from '../data/content.js';
 import type { BatchOptions } from '../data/feeds.js';
 import { GradientMissing, NothingPrunable, PruneBudgetMissed, TrainingDiverged } from '../errors.js';
 import type { HardwareProfile } from '../hardware/profile.js';
-import { encodeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
 import type { PassRecord } from '../passes/index.js';
 import { orderPruning, type Prunable } from '../prune/prunable.js';
 import { type Pruned, pruneTo } from '../prune/prune.js';
-import { Session } from '../runtime/session.js';
-import { compare } from './accuracy.js';
+import { top1Of } from './top1.js';
 import { epochsWithin, tune } from './tune.js';
 
 export interface NarrowOptions {
@@ -118,7 +116,7 @@ async function cutEach(
   for (const [at, macs] of SHARES.entries()) {
     onProgress(at / SHARES.length);
     const pruned = await pruneTo(subject, { target: { macs }, refit: true });
-    const drop = judge.float - (await accuracyOf(pruned.graph, judge.data, subject.feeding));
+    const drop = judge.float - (await top1Of(pruned.graph, judge.data, subject.feeding));
     if (drop > most) break;
     cuts.push({ pruned, drop, epochs: 0 });
   }
@@ -139,7 +137,7 @@ async function tuneNarrowest(
     const told = (share: number): void => onProgress((at + share) / TUNINGS_MAX);
     try {
       const graph = await tune(cut.pruned.graph, teacher, { ...training, onProgress: told });
-      const drop = judge.float - (await accuracyOf(graph, judge.data, training.feeding));
+      const drop = judge.float - (await top1Of(graph, judge.data, training.feeding));
       if (drop <= judge.limit) return { pruned: { ...cut.pruned, graph }, drop, epochs: training.epochs };
     } catch (error) {
       // What cannot be trained is left as it was cut.
@@ -152,19 +150,8 @@ async function tuneNarrowest(
 
 async function openJudge(graph: Graph, data: Dataset, feeding: BatchOptions, limit: number): Promise<Judge> {
   const started = performance.now();
-  const float = await accuracyOf(graph, data, feeding);
+  const float = await top1Of(graph, data, feeding);
   return { data, float, limit, secondsPerSample: (performance.now() - started) / 1000 / data.n };
-}
-
-/** Top-1 of a network on labelled samples, in percent. */
-async function accuracyOf(graph: Graph, data: Dataset, feeding: BatchOptions): Promise<number> {
-  const session = await Session.open(encodeModel(graph), 'the pruned model');
-  try {
-    const { limit: _, ...all } = feeding;
-    return (await compare(session, session, data, all)).top1 ?? 0;
-  } finally {
-    await session.dispose();
-  }
 }
 
 function describe({ pruned, drop, epochs }: Cut, judged: number): Narrowed {

@@ -17,6 +17,7 @@ import { Progress, type TrainProgress } from './progress.js';
 import type { TrainRecipe } from './recipe.js';
 import { Samples } from './samples.js';
 import { Stage, type StageContext } from './stage.js';
+import { describeGuessing, standingOf } from './standing.js';
 import { AskedLogits, canAskOnce } from './teacher.js';
 
 const TEACHER_BATCH = 64;
@@ -56,7 +57,11 @@ export async function train(original: Graph, options: TrainOptions): Promise<Tra
   const teacherShapes = teacher ? await dimsReader(teacher, options) : shapesOf;
   const classes = shapesOf(logitsOf(graph)).at(-1)!;
   const samples = await Samples.read(data, { input, dims, classes, preprocess });
-  const notes = [...notesOf(samples, recipe, data), ...(await halfNotes(recipe))];
+  const notes = [
+    ...notesOf(samples, recipe, data),
+    ...(await standingNotes(original, options)),
+    ...(await halfNotes(recipe)),
+  ];
   const history: EpochRecord[] = [...(found?.history ?? [])];
   const progress = new Progress(recipe, options.onProgress);
   for (const [index, stage] of recipe.stages.entries()) {
@@ -136,6 +141,18 @@ async function dimsReader(graph: Graph, options: TrainOptions): Promise<(value: 
     if (!dims) throw TeacherUnfit({ why: `there is no value ${value}` });
     return dims;
   };
+}
+
+/** A network that is cut may well guess, and is only told of; a teacher that guesses teaches nothing. */
+async function standingNotes(
+  graph: Graph,
+  { teacher, data, input, preprocess, seed, signal }: TrainOptions,
+): Promise<string[]> {
+  const feeding = { inputs: [input], preprocess, batchSize: 20, seed, signal };
+  const standing = await standingOf(teacher ?? graph, data, feeding);
+  if (!standing.isGuessing) return [];
+  if (teacher) throw TeacherUnfit({ why: describeGuessing(standing) });
+  return [`Before training ${describeGuessing(standing)}.`];
 }
 
 /** Half precision is only what a graphics processor would see; whether this machine gains by it is measured, not supposed. */
