@@ -1,7 +1,7 @@
 /** What a request says of time: `timeout` in microseconds, `priority` with 1 as the highest [OIP parameters extension]. */
 import { RequestInvalid } from '../errors.js';
 import type { Priority } from '../runtime/batching/request-queue.js';
-import type { InferOptions } from '../runtime/model-pool.js';
+import type { InferOptions } from '../runtime/dispatcher.js';
 
 type Parameters = Readonly<Record<string, unknown>>;
 

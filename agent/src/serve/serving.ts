@@ -6,9 +6,10 @@ import { type CodedError, type Manifest, SessionOptions, SignedManifest } from '
 import { DeadlineExceeded, ModelNotLoaded, Overloaded, QueueFull, RequestInvalid, SelfTestFailed } from '../errors.js';
 import { LatencyWindow } from '../measure/latency-window.js';
 import type { BenchmarkLimits, BenchmarkResult } from '../runtime/benchmark.js';
+import type { InferOptions } from '../runtime/dispatcher.js';
 import { checkCase, readGolden } from '../runtime/golden.js';
 import type { InferenceResult } from '../runtime/inference.js';
-import { type InferOptions, ModelPool, type PoolSettings } from '../runtime/model-pool.js';
+import { ModelPool, type PoolSettings } from '../runtime/model-pool.js';
 import type { Tensors } from '../runtime/protocol.js';
 import type { Tuner } from '../runtime/tuning/tuner.js';
 import type { InputTensors } from '../runtime/values.js';

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { silent } from '@espalier/agent/common/log';
 import { AgentConfig } from '@espalier/agent/config';
 import { readFacts } from '@espalier/agent/hardware/facts';
-import { openWorkers } from '@espalier/agent/runtime/model-pool';
+import { openWorkers } from '@espalier/agent/runtime/crew';
 import { candidates, capacity, cpuBudget, fastCpus, type Measured } from '@espalier/agent/runtime/tuning/candidates';
 import { measureSetup } from '@espalier/agent/runtime/tuning/tune';
 import { openEndpoints } from '@espalier/agent/serve/endpoints';
@@ -37,7 +37,10 @@ async function sweep(rounds: number): Promise<{ chosen: number; best: number; se
   const rates = setups.map((): number[] => []);
   for (let round = 0; round < rounds; round++)
     for (const [at, setup] of setups.entries()) {
-      const workers = await openWorkers(pool.file, pool.options, pool.settings, { ...setup, curve: [] });
+      const workers = await openWorkers(
+        { file: pool.file, options: pool.options, ...pool.settings },
+        { ...setup, curve: [] },
+      );
       const measured: Measured = { ...setup, sizes: await measureSetup(workers, pool.layout!, sizes, now) };
       rates[at]!.push(capacity({ ...measured, spin: false }, pool.settings.latencyLimitMs ?? 1e9));
       await workers.close();

@@ -2,8 +2,9 @@
 
 import { LatencyCurve, optimalBatch } from '../batching/latency-curve.js';
 import { quantile } from '../benchmark.js';
+import { openWorkers } from '../crew.js';
 import { type BatchLayout, layoutOf } from '../layout.js';
-import { type ModelPool, openWorkers } from '../model-pool.js';
+import type { ModelPool } from '../model-pool.js';
 import type { ModelWorker } from '../model-worker.js';
 import { probeFeeds } from '../probe-feeds.js';
 import type { Tensors } from '../protocol.js';
@@ -116,7 +117,7 @@ export async function tune(pool: ModelPool, limits: TuneLimits): Promise<Serving
   for (let round = 0; round < ROUNDS && !(round > 0 && isOver()); round++) {
     for (const [setup, found] of samples) {
       if (isOver() && found.size > 0) break;
-      const workers = await openWorkers(file, options, settings, { ...setup, curve: [] });
+      const workers = await openWorkers({ file, options, ...settings }, { ...setup, curve: [] });
       try {
         for (const size of compared) {
           await limits.quiet();
@@ -143,7 +144,7 @@ async function curveOf(
 ): Promise<ServingPlan['curve'] | null> {
   const { file, options, settings, inputs, outputs } = pool;
   const layout = layoutOf(inputs, outputs)!;
-  const workers = await openWorkers(file, options, settings, { ...setup, curve: [] });
+  const workers = await openWorkers({ file, options, ...settings }, { ...setup, curve: [] });
   try {
     const one = probeFeeds(layout, 0, 1);
     const wanted = await pool.borrow((worker) => worker.run(one));
