@@ -23,6 +23,44 @@ export type Recipe = z.infer<typeof Recipe>;
 
 export type NodeReport = z.infer<typeof NodeReport>;
 
+/** A build that a search measured on samples kept for choosing. */
+export const SearchPoint = z.object({
+  precision: z.string(),
+  /** Points of top-1 lost to float, or the percent of samples whose first class differs from float's. */
+  drop: z.number(),
+  sqnrDb: z.number(),
+  speedup: z.number().nullable(),
+  p50Us: z.number().nullable(),
+  bytes: z.int(),
+  /** Nodes that could be quantized and were left in float. */
+  floatNodes: z.array(z.string()),
+  /** No other point is at least as good in every respect. */
+  isFront: z.boolean(),
+  isChosen: z.boolean(),
+});
+export type SearchPoint = z.infer<typeof SearchPoint>;
+
+/** What a search over builds measured, asked for and took. */
+export const SearchRecord = z.object({
+  basis: z.enum(['labels', 'agreement']),
+  n: z.int(),
+  budgets: z.object({
+    maxDrop: z.number().nullable(),
+    latencyUs: z.number().nullable(),
+    speedup: z.number().nullable(),
+    sizeRatio: z.number().nullable(),
+  }),
+  met: z.boolean(),
+  /** Why this point was taken, a sentence. */
+  why: z.string(),
+  points: z.array(SearchPoint),
+});
+export type SearchRecord = z.infer<typeof SearchRecord>;
+
+/** SQNR in dB at the output of a layer: with plain rounding to the nearest, and in the build that came out. */
+export const LayerFigures = z.object({ node: z.string(), op: z.string(), before: z.number(), after: z.number() });
+export type LayerFigures = z.infer<typeof LayerFigures>;
+
 const Build = z.object({ top1: z.number().nullable(), sizeBytes: z.int(), latency: Latency.nullable() });
 
 /**
@@ -55,6 +93,8 @@ export const Report = z.object({
   floatNodes: z.array(z.object({ node: z.string(), op: z.string(), reason: z.string() })),
   passes: z.array(z.object({ name: z.string(), applied: z.int(), reasons: z.array(z.string()) })),
   notes: z.array(z.string()),
+  search: SearchRecord.nullish(),
+  layers: z.array(LayerFigures).nullish(),
   seed: z.int(),
   commands: z.array(z.string()),
   cpuSeconds: z.number(),

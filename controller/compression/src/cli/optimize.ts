@@ -9,7 +9,7 @@ import { type Budgets, type Optimized, optimize, type Point } from '../recipe/op
 import { percent, times } from '../report/format.js';
 import { rounded } from '../report/summary.js';
 import { modelName } from './model-name.js';
-import { numberFromZero, wholeNumber } from './numbers.js';
+import { positive, wholeNumber } from './numbers.js';
 import { chooseProfile, profilesOption } from './quantize.js';
 import { alignColumns, progressPrinter, type Terminal } from './terminal.js';
 
@@ -35,9 +35,9 @@ export const optimizeCommand = (terminal: Terminal, signal: AbortSignal): Comman
     .requiredOption('--data <spec>', 'labelled samples; one in five judges, the others calibrate and train')
     .option('--profile <id>', 'hardware profile; by default the one that fits this machine')
     .option('--preprocess <file>', 'preprocessing record; by default MODEL.preprocess.json or the model’s metadata')
-    .option('--max-drop <points>', 'points of top-1 that may be lost', numberFromZero('--max-drop'), 1)
-    .option('--latency-us <n>', 'latency that the build must keep to, p50', numberFromZero('--latency-us'))
-    .option('--size-ratio <n>', 'how many times smaller the file must be', numberFromZero('--size-ratio'))
+    .option('--max-drop <points>', 'points of top-1 that may be lost', positive('--max-drop'), 1)
+    .option('--latency-us <n>', 'latency that the build must keep to, p50', positive('--latency-us'))
+    .option('--size-ratio <n>', 'how many times smaller the file must be', positive('--size-ratio'))
     .option('--minutes <n>', 'time that training may take', wholeNumber('--minutes', 0, 10_000), 30)
     .option('--seed <number>', 'seed of everything random', wholeNumber('--seed', 0, 2 ** 32 - 1), 1)
     .addOption(profilesOption())

@@ -25,7 +25,7 @@ import { loadRecipe } from '../train/load-recipe.js';
 import { folded, trainable } from '../train/network.js';
 import { train } from '../train/train.js';
 import { modelName } from './model-name.js';
-import { numberFromZero, wholeNumber } from './numbers.js';
+import { positive, wholeNumber } from './numbers.js';
 import { describePruning, describeStep, summarizePruning } from './prune-report.js';
 import { chooseProfile, profilesOption } from './quantize.js';
 import { progressPrinter, type Terminal } from './terminal.js';
@@ -99,7 +99,7 @@ export const pruneCommand = (terminal: Terminal, signal: AbortSignal): Command =
     .option(
       '--max-drop <points>',
       'points that a step may lose before remedies are tried',
-      numberFromZero('--max-drop'),
+      positive('--max-drop'),
       2,
     )
     .option('--no-refit', 'only cut: shows what the refit is worth')

@@ -18,8 +18,10 @@ import { writeArtifact } from '../recipe/write.js';
 import { comparisonRows, findings } from '../report/format.js';
 import { reportPage } from '../report/html.js';
 import { summarize } from '../report/summary.js';
+import type { Budgets } from '../search/points.js';
 import { modelName } from './model-name.js';
-import { wholeNumber } from './numbers.js';
+import { positive, wholeNumber } from './numbers.js';
+import { pointPrinter } from './points.js';
 import { alignColumns, progressPrinter, type Terminal } from './terminal.js';
 
 interface Flags {
@@ -30,7 +32,10 @@ interface Flags {
   readonly preprocess?: string;
   readonly report?: string;
   readonly recipe: Recipe;
-  readonly maxDrop: string;
+  readonly maxDrop?: number;
+  readonly latencyUs?: number;
+  readonly speedup?: number;
+  readonly sizeRatio?: number;
   readonly minutes: number;
   readonly calibration?: Method;
   readonly seed: number;
@@ -59,10 +64,13 @@ export const quantizeCommand = (terminal: Terminal, signal: AbortSignal): Comman
         'how ranges are drawn; by default the best of all on samples kept for choosing',
       ).choices(METHODS),
     )
-    .option('--max-drop <points>', 'accuracy that pruned-int8 may give up', '1')
+    .option('--max-drop <points>', 'budget: points of top-1 that may be lost', positive('--max-drop'))
+    .option('--latency-us <n>', 'budget: p50 in microseconds, at most', positive('--latency-us'))
+    .option('--speedup <n>', 'budget: times as fast as float, at least', positive('--speedup'))
+    .option('--size-ratio <n>', 'budget: times smaller than float, at least', positive('--size-ratio'))
     .option(
       '--minutes <n>',
-      'time that pruned-int8 may train; 0 for no training',
+      'time that a search within budgets, and the training of pruned-int8, may take; 0 for no training',
       wholeNumber('--minutes', 0, 10_000),
       30,
     )
@@ -86,6 +94,7 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
   const { record } = await findPreprocess(model, await readChecked(model), flags.preprocess);
   const format = formatOf(flags.output, profile);
   const single = format !== undefined;
+  const budgets = budgetsOf(flags);
   const outDir = single ? await mkdtemp(path.join(os.tmpdir(), 'espalier-')) : flags.output;
   try {
     const built = await buildVariant({
@@ -93,8 +102,9 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
       modelName: modelName(model),
       profile,
       recipe: flags.recipe,
-      maxDrop: Number(flags.maxDrop),
+      maxDrop: flags.maxDrop ?? null,
       minutes: flags.minutes,
+      ...(budgets ? { budgets, onPoint: pointPrinter(terminal) } : {}),
       method: flags.calibration,
       calibrate: flags.calibrate ?? null,
       evaluate: flags.evaluate ?? null,
@@ -115,6 +125,16 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
   } finally {
     if (single) await rm(outDir, { recursive: true, force: true });
   }
+}
+
+/** Null where no budget was given: then one build is made, and nothing is searched. */
+function budgetsOf({ maxDrop, latencyUs, speedup, sizeRatio, recipe }: Flags): Budgets | null {
+  const given = recipe === 'int8' ? [maxDrop, latencyUs, speedup, sizeRatio] : [latencyUs, speedup, sizeRatio];
+  if (given.every((one) => one === undefined)) return null;
+  return {
+    ...{ maxDrop: maxDrop ?? null, latencyUs: latencyUs ?? null },
+    ...{ speedup: speedup ?? null, sizeRatio: sizeRatio ?? null },
+  };
 }
 
 /** The format of a single file, or undefined for a folder. Throws ESP_FLAG_INVALID when the profile has no such file. */

@@ -15,7 +15,15 @@ export interface Tuning {
   readonly bias: boolean;
   /** Weights are rounded for the least error of the outputs, not each to the nearest. */
   readonly round: boolean;
+  /** Keeps what was rounded for the builds that come after: with the same scales it is the same. */
+  readonly rounded?: RoundedWeights;
 }
+
+/** Fitted roundings by node name. */
+export type RoundedWeights = Map<
+  string,
+  { readonly from: Float32Array; readonly scales: Float32Array; readonly values: Int8Array }
+>;
 
 export const untuned: Tuning = { moments: new Map(), bias: false, round: false };
 
@@ -29,7 +37,7 @@ export function quantizeConstants(
   node: Node,
   input: Affine,
   scheme: HardwareProfile['scheme'],
-  { moments, bias: corrected, round }: Tuning,
+  { moments, bias: corrected, round, rounded }: Tuning,
 ): QuantizedWeights {
   const { pairSafe } = scheme;
   const perChannel = scheme.perChannel && (scheme.perChannelOperators?.includes(node.opType) ?? true);
@@ -50,10 +58,13 @@ export function quantizeConstants(
   });
   const { values, scales } = quantized;
   const known = axis === 0 ? moments.get(node.name) : undefined;
-  if (known && round) {
+  const before = round ? rounded?.get(node.name) : undefined;
+  if (before && sameFloats(before.scales, scales) && sameFloats(before.from, weights)) values.set(before.values);
+  else if (known && round) {
     const nearest = values.slice();
     roundFilters(values, weights, scales, known);
     if (pairSafe) keepPairs(values, nearest, known.size);
+    rounded?.set(node.name, { from: weights, scales, values });
   }
   const shift = known && corrected ? meanError(values, weights, scales, known) : null;
   const bias = shift ? Float32Array.from(shift, (value, channel) => value + (given?.[channel] ?? 0)) : given;
@@ -70,6 +81,9 @@ export function quantizeConstants(
   }
   return quantized;
 }
+
+const sameFloats = (a: Float32Array, b: Float32Array): boolean =>
+  a.length === b.length && a.every((value, at) => value === b[at]);
 
 interface WeightLayout {
   readonly dims: readonly number[];

@@ -32,6 +32,7 @@ export class Observer {
   private readonly width: number;
   /** Moving average of the extremes of each run, to a bin. */
   private average: Range | null = null;
+  private readonly drawn = new Map<Method, Range>();
 
   /** @param seen the extremes over all samples; empty (min > max) when nothing finite was seen */
   constructor(seen: Range) {
@@ -57,7 +58,14 @@ export class Observer {
     if (high >= low) this.average = movedTo(this.average, { min: min + low * width, max: min + (high + 1) * width });
   }
 
+  /** After everything was counted: a range is drawn once. */
   range(method: Method): Range {
+    const range = this.drawn.get(method) ?? this.draw(method);
+    this.drawn.set(method, range);
+    return range;
+  }
+
+  private draw(method: Method): Range {
     const { extremes } = this;
     if (method === 'minmax' || this.width === 0) return extremes;
     if (method === 'average') return withZero(this.average ?? extremes);

@@ -10,7 +10,11 @@ import { type Decision, float, type Plan, WEIGHTED, whyNotWeighted } from './pla
  * a convolution is fused with it, which a pair on its output would prevent. Pure.
  * [TensorRT developer guide, "Q/DQ placement recommendations"]
  */
-export function placeOnInputs(graph: Graph, profile: HardwareProfile): Plan {
+export function placeOnInputs(
+  graph: Graph,
+  profile: HardwareProfile,
+  excluded: ReadonlyMap<string, string> = new Map(),
+): Plan {
   const shapes = inferShapes(graph);
   const rowsOf = ({ inputs }: Node): number | null => shapes.of(inputs[0]!)?.at(-2) ?? profile.shapes.batch;
   const decisions = new Map<string, Decision>();
@@ -19,12 +23,13 @@ export function placeOnInputs(graph: Graph, profile: HardwareProfile): Plan {
     readers.set(value, (readers.get(value) ?? new Set()).add(node.name));
   };
   for (const node of graph.nodes) {
-    const reason = whyFloat(graph, profile, node, rowsOf(node));
+    const reason = excluded.get(node.name) ?? whyFloat(graph, profile, node, rowsOf(node));
     decisions.set(node.name, reason === null ? { kind: 'int8' } : float(reason));
     if (reason === null) read(node.inputs[0]!, node);
   }
   for (const node of graph.nodes) {
-    const shortcut = profile.placement.residual.includes(node.opType) ? shortcutOf(graph, node, decisions) : null;
+    const isSum = profile.placement.residual.includes(node.opType) && !excluded.has(node.name);
+    const shortcut = isSum ? shortcutOf(graph, node, decisions) : null;
     if (!shortcut) continue;
     decisions.set(node.name, { kind: 'int8' });
     read(shortcut, node);

@@ -30,7 +30,7 @@ export function placeQuantizers(
   profile: HardwareProfile,
   excluded: ReadonlyMap<string, string> = new Map(),
 ): Plan {
-  if (profile.placement.at === 'weighted-inputs') return placeOnInputs(graph, profile);
+  if (profile.placement.at === 'weighted-inputs') return placeOnInputs(graph, profile, excluded);
   const everywhere = profile.placement.at === 'all-edges' ? floatValues(graph) : null;
   const placement: Placement = {
     everywhere,

@@ -8,8 +8,8 @@ import type { Insertion } from './insert.js';
 import { observeMoments } from './moments.js';
 import { METHODS } from './observer.js';
 import { type Plan, placeQuantizers, WEIGHTED } from './place.js';
-import { type CalibrationOptions, drawSamples, firstFloats } from './samples.js';
-import { type Candidate, type Choice, Search } from './search.js';
+import { type CalibrationOptions, drawSamples, firstFloats, type Samples } from './samples.js';
+import { type Built, type Candidate, type Choice, Search, type Written } from './search.js';
 import { unlikeConcats } from './ties.js';
 
 export interface Quantized {
@@ -20,6 +20,20 @@ export interface Quantized {
   /** Every choice that was built, with its SQNR on the calibration samples kept for choosing. */
   readonly candidates: readonly Candidate[];
 }
+
+/** A finished choice, of which builds with other nodes in float can be made. */
+export interface Refinable {
+  /** The float graph that builds are written from. */
+  readonly float: Graph;
+  readonly plan: Plan;
+  readonly best: Built;
+  readonly samples: Samples;
+  /** The same choice with these nodes in float, each for its reason; null where no node would be int8 any more. */
+  without(excluded: ReadonlyMap<string, string>): Promise<(Written & { readonly plan: Plan }) | null>;
+}
+
+/** Decides which nodes stay float although they could be int8, each with the reason. */
+export type Refine = (found: Refinable) => Promise<ReadonlyMap<string, string>>;
 
 /** Floats of inputs that the moments are taken over. */
 const MOMENT_FLOATS = 2_400_000;
@@ -32,9 +46,10 @@ export async function quantize(
   graph: Graph,
   profile: HardwareProfile,
   options: CalibrationOptions,
+  refine: Refine | null = null,
 ): Promise<Quantized | null> {
   let plan = placeQuantizers(graph, profile);
-  if (![...plan.decisions.values()].some((decision) => decision.kind === 'int8')) return null;
+  if (!hasInt8(plan)) return null;
   const tell = (done: number): void => {
     options.signal?.throwIfAborted();
     options.onProgress?.(done);
@@ -48,18 +63,31 @@ export async function quantize(
   const weighted = graph.nodes.filter(({ opType, name }) => WEIGHTED.has(opType) && isInt8.has(name));
   const moments = await observeMoments(graph, weighted, firstFloats(samples.fit, MOMENT_FLOATS));
   tell(0.5);
-  const plain: Base = { graph, figures, moments };
+  const base: Base = { graph, figures, moments };
   const search = new Search(
     plan,
     profile,
     samples,
-    plain,
-    equalizeBase(plain),
+    base,
+    equalizeBase(base),
     options.method ? [options.method] : METHODS,
   );
-  const { graph: quantized, ...found } = await search.run((share) => tell(0.5 + 0.5 * share));
-  return { ...found, graph: quantized, plan };
+  const searched = refine ? 0.2 : 0.5;
+  const best = await search.run((share) => tell(0.5 + searched * share));
+  const { graph: quantized, ...found } = best;
+  const plain: Quantized = { ...found, graph: quantized, plan };
+  if (!refine) return plain;
+  const without: Refinable['without'] = async (excluded) => {
+    const other = placeQuantizers(graph, profile, new Map([...unlike, ...excluded]));
+    return hasInt8(other) ? { ...(await search.write(best.choice, other)), plan: other } : null;
+  };
+  const excluded = await refine({ float: search.baseOf(best.choice).graph, plan, best, samples, without });
+  tell(1);
+  const refined = excluded.size > 0 ? await without(excluded) : null;
+  return refined ? { ...plain, ...refined } : plain;
 }
+
+const hasInt8 = ({ decisions }: Plan): boolean => [...decisions.values()].some(({ kind }) => kind === 'int8');
 
 const extremesOf = (figures: ReadonlyMap<string, ChannelFigures>): Map<string, Range> =>
   new Map([...figures].map(([value, { min, max }]) => [value, { min: Math.min(0, ...min), max: Math.max(0, ...max) }]));

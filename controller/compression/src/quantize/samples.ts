@@ -50,24 +50,39 @@ export const evaluationBatch = batchUpTo(8);
 export const spread = (n: number, wanted: number): number[] =>
   Array.from({ length: Math.min(n, wanted) }, (_, at) => Math.floor((at * n) / Math.min(n, wanted)));
 
+interface Parts {
+  readonly fit: readonly number[];
+  readonly check: readonly number[];
+  /** False with fewer than eight samples: both parts are all of them. */
+  readonly isSplit: boolean;
+}
+
+/** Which of n samples are fitted to, and which are kept for choosing. Pure. */
+export function partsOf(n: number, { inputs, limit }: Pick<BatchOptions, 'inputs' | 'limit'>): Parts {
+  const held = Math.max(SAMPLES_MIN, Math.floor(HELD_BYTES_MAX / sampleBytes(inputs)));
+  const drawn = spread(Math.min(n, limit ?? n), held);
+  if (drawn.length < SAMPLES_MIN) return { fit: drawn, check: drawn, isSplit: false };
+  const isKept = (at: number): boolean => at % CHECK_EVERY === CHECK_EVERY - 1;
+  return {
+    fit: drawn.filter((_, at) => !isKept(at)),
+    check: drawn.filter((_, at) => isKept(at)),
+    isSplit: true,
+  };
+}
+
 /** Reads the calibration data and splits it. With fewer than eight samples both parts are all of them. */
 export async function drawSamples({ data, feeding, onProgress }: CalibrationOptions): Promise<Samples> {
-  const held = Math.max(SAMPLES_MIN, Math.floor(HELD_BYTES_MAX / sampleBytes(feeding.inputs)));
-  const drawn = spread(Math.min(data.n, feeding.limit ?? data.n), held);
-  const split = drawn.length >= SAMPLES_MIN;
-  const parts = (['fit', 'check'] as const).map((part) =>
-    split ? drawn.filter((_, at) => (at % CHECK_EVERY === CHECK_EVERY - 1) === (part === 'check')) : drawn,
-  );
+  const parts = partsOf(data.n, feeding);
   const [fit, check]: [Batch[], Batch[]] = [[], []];
   let done = 0;
   for (const [part, into] of [
-    [parts[0]!, fit],
-    [parts[1]!, check],
+    [parts.fit, fit],
+    [parts.check, check],
   ] as const) {
     for await (const batch of batches(subset(data, part), { ...feeding, limit: part.length })) {
       into.push(batch);
       done += batch.size;
-      onProgress?.(done / (parts[0]!.length + parts[1]!.length));
+      onProgress?.(done / (parts.fit.length + parts.check.length));
     }
   }
   collectGarbage();

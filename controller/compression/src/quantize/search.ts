@@ -8,6 +8,7 @@ import type { Base } from './base.js';
 import { observeHistograms } from './calibrate.js';
 import { type Insertion, insertQuantizers } from './insert.js';
 import { balancedSqnr, type Outputs } from './meter.js';
+import type { RoundedWeights } from './node-constants.js';
 import { METHODS, type Method, type Observer } from './observer.js';
 import type { Plan } from './place.js';
 import { firstFloats, type Samples } from './samples.js';
@@ -27,10 +28,12 @@ export interface Candidate {
   readonly sqnrDb: number;
 }
 
-export interface Built extends Candidate {
+export interface Written {
   readonly graph: Graph;
   readonly insertion: Insertion;
 }
+
+export interface Built extends Candidate, Written {}
 
 /** One choice changed at a time, from what usually serves best; the costly rounding last. Pure. */
 export const nextChoices = (
@@ -54,6 +57,7 @@ const HISTOGRAM_FLOATS = 3_600_000;
 export class Search {
   private readonly observers = new Map<Base, Promise<Map<string, Observer>>>();
   private readonly tried: Candidate[] = [];
+  private readonly rounded: RoundedWeights = new Map();
 
   constructor(
     private readonly plan: Plan,
@@ -81,8 +85,21 @@ export class Search {
     return { ...best!, candidates: this.tried };
   }
 
+  /** The float graph that a choice is written into. */
+  baseOf({ equalize }: Choice): Base {
+    return equalize ? this.equalized! : this.plain;
+  }
+
   private async build(choice: Choice, reference: readonly Outputs[]): Promise<Built> {
-    const base = choice.equalize ? this.equalized! : this.plain;
+    const written = await this.write(choice, this.plan);
+    const outputs = await outputsOf(written.graph, this.samples.check);
+    const sizes = this.samples.check.map(({ size }) => size);
+    return { choice, ...written, sqnrDb: balancedSqnr(reference, outputs, sizes) };
+  }
+
+  /** A plan written into a copy of the float graph. @param plan reads and makes no value that the search's own does not */
+  async write(choice: Choice, plan: Plan): Promise<Written> {
+    const base = this.baseOf(choice);
     if (!this.observers.has(base)) {
       this.observers.set(
         base,
@@ -90,27 +107,22 @@ export class Search {
       );
     }
     const observers = await this.observers.get(base)!;
-    const drawn = [...this.plan.values].map(
+    const drawn = [...plan.values].map(
       (value) => [value, observers.get(value)?.range(choice.method) ?? { min: 0, max: 0 }] as const,
     );
     const graph = cloneGraph(base.graph);
-    const insertion = insertQuantizers(graph, this.plan, unifyRanges(this.plan, new Map(drawn)), this.profile, {
+    const insertion = insertQuantizers(graph, plan, unifyRanges(plan, new Map(drawn)), this.profile, {
       moments: base.moments,
+      rounded: this.rounded,
       ...choice,
     });
     verify(graph, 'quantize');
-    const outputs = await outputsOf(graph, this.samples.check);
-    const sqnrDb = balancedSqnr(
-      reference,
-      outputs,
-      this.samples.check.map(({ size }) => size),
-    );
-    return { choice, graph, insertion, sqnrDb };
+    return { graph, insertion };
   }
 }
 
 /** Outputs of a graph, a batch an element. */
-async function outputsOf(graph: Graph, samples: readonly Batch[]): Promise<Outputs[]> {
+export async function outputsOf(graph: Graph, samples: readonly Batch[]): Promise<Outputs[]> {
   const session = await Session.open(encodeModel(graph), 'the quantized graph');
   const found: Outputs[] = [];
   try {

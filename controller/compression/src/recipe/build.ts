@@ -12,28 +12,26 @@ import type { HardwareProfile } from '../hardware/profile.js';
 import { readChecked } from '../inspect.js';
 import { encodeModel, readModel, readWhole } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
+import type { Refine } from '../quantize/quantize.js';
 import { calibrationBatch, evaluationBatch } from '../quantize/samples.js';
 import { collectGarbage } from '../runtime/collect.js';
 import { limitsOf, probeModel } from '../runtime/probe.js';
 import { Session } from '../runtime/session.js';
 import { compare } from './accuracy.js';
 import { BUILD_OPTIONS, buildOptionsFor } from './device.js';
+import { explore } from './explore.js';
 import { goldenTolerance, makeGolden } from './golden.js';
 import { type Candidate, makeInt8 } from './int8.js';
 import { measurePair } from './latency.js';
 import { type Narrowed, narrow } from './narrow.js';
 import { describeNodes, plannedNodes } from './nodes.js';
-import type { BuildOptions, BuiltVariant } from './options.js';
+import { type BuildOptions, type BuiltVariant, DEFAULT_MAX_DROP, DEFAULT_MINUTES } from './options.js';
 import { assembleReport, type Evidence } from './report.js';
 import { tfliteOf } from './tflite.js';
 import { writeArtifact } from './write.js';
 
 /** Calibration reads no more samples than this: ranges have settled long before. */
 const CALIBRATION_MAX = 512;
-/** Points of accuracy that pruning may cost when the model has no budget of its own. */
-const DEFAULT_MAX_DROP = 1;
-/** Time that training may take when nobody says. */
-const DEFAULT_MINUTES = 30;
 const STEPS = ['read', 'quantize', 'evaluate', 'measure', 'write'] as const;
 /** Share of the whole at which each step starts, from builds of the sample. */
 const STARTS = [0, 0.05, 0.5, 0.8, 0.97, 1];
@@ -88,7 +86,8 @@ export async function buildVariant(options: BuildOptions): Promise<BuiltVariant>
   const inputs = await readInputs(options);
   const candidate = options.recipe !== 'float' ? await quantizeStep(options, inputs, tell) : null;
   const proof = await proveStep(options, inputs, candidate, tell);
-  const slower = proof.evidence.speedup !== null && proof.evidence.speedup < 1;
+  const isForSize = options.budgets?.sizeRatio != null;
+  const slower = !isForSize && proof.evidence.speedup !== null && proof.evidence.speedup < 1;
   if (candidate?.int8 && slower) {
     const reason = `int8 ran at ${proof.evidence.speedup!.toFixed(2)} times the speed of float here, so float was kept.`;
     const float = await proveStep(
@@ -118,12 +117,10 @@ async function quantizeStep(options: BuildOptions, inputs: Inputs, tell: Tell): 
       onProgress: (share, what) => tell('quantize', from * share, what),
     });
   const onProgress = (share: number): void => tell('quantize', from + (1 - from) * share);
-  return makeInt8(
-    inputs.original,
-    profile,
-    { data, feeding, method: options.method, signal, onProgress },
-    pruning ? narrowing : null,
-  );
+  const calibration = { data, feeding, method: options.method, signal, onProgress };
+  const make = (refine: Refine | null): Promise<Candidate> =>
+    makeInt8(inputs.original, profile, calibration, pruning ? narrowing : null, refine);
+  return options.budgets ? explore({ build: options, data, feeding, floatBytes: inputs.floatBytes }, make) : make(null);
 }
 
 interface Proof {

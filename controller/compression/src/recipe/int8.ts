@@ -1,3 +1,4 @@
+import type { SearchRecord } from '@espalier/proto';
 import { GraphBroken } from '../errors.js';
 import type { HardwareProfile } from '../hardware/profile.js';
 import { fixBatch } from '../onnx/fix-batch.js';
@@ -6,7 +7,7 @@ import { finishing, type PassRecord, rewriting, runPasses } from '../passes/inde
 import { PER_CHANNEL_OPSET } from '../passes/raise-opset.js';
 import { requireBudget } from '../quantize/budget.js';
 import { placementViolations } from '../quantize/placement-rules.js';
-import { type Quantized, quantize } from '../quantize/quantize.js';
+import { type Quantized, quantize, type Refine } from '../quantize/quantize.js';
 import type { CalibrationOptions } from '../quantize/samples.js';
 import type { Choice } from '../quantize/search.js';
 import { adviceFor } from './device.js';
@@ -21,6 +22,8 @@ export interface Candidate {
   readonly prepared: Graph;
   readonly passes: readonly PassRecord[];
   readonly notes: readonly string[];
+  /** Where builds were searched. */
+  readonly search?: SearchRecord;
 }
 
 /** QuantizeLinear exists from here on [ONNX QuantizeLinear-10]. */
@@ -32,6 +35,7 @@ export async function makeInt8(
   profile: HardwareProfile,
   options: CalibrationOptions,
   narrowing: ((prepared: Graph) => Promise<Narrowed>) | null = null,
+  refine: Refine | null = null,
 ): Promise<Candidate> {
   const keep = (note: string): Candidate => ({
     int8: null,
@@ -58,7 +62,7 @@ export async function makeInt8(
     used.scheme = { ...profile.scheme, perChannel: false };
     notes.push(`Opset ${graph.opset()} could not be raised, so weights have one scale a tensor.`);
   }
-  const int8 = await quantize(graph, used, options);
+  const int8 = await quantize(graph, used, options, refine);
   if (!int8) notes.push(`No node of the model has an int8 kernel on ${profile.id}, so float was kept.`);
   else notes.push(...describe(int8));
   const finished = int8 ? runPasses(int8.graph, finishing(used)) : [];

@@ -28,8 +28,8 @@ export interface NodeFigures {
   readonly missed: string[];
 }
 
-/** ONNX Runtime ends the names of nodes it made or moved with a token. */
-const plainName = (node: Node): string => (node.name || node.outputs[0] || '').replace(/_token_\d+$/, '');
+/** ONNX Runtime ends the names of nodes it made, moved or gave another layout with these. */
+const plainName = (node: Node): string => (node.name || node.outputs[0] || '').replace(/(_token_\d+|_nchwc)+$/, '');
 
 /** The precision each value is in, forward from the inputs: the saved graph carries no types of inner values. */
 function precisions(graph: Graph): Map<string, string> {
@@ -95,8 +95,8 @@ export function plannedNodes({ graph, plan }: { graph: Graph; plan: Plan }): Nod
 
 /** The runtime keeps a node's name, or after a fusion at least the name of the value it makes. */
 function decisionOf(node: Node, { graph, plan }: { graph: Graph; plan: Plan }): Decision | undefined {
-  const maker = graph.producer(node.outputs[0] ?? '')?.name;
-  return plan.decisions.get(plainName(node)) ?? (maker ? plan.decisions.get(maker) : undefined);
+  const maker = graph.producer(node.outputs[0] ?? '') ?? graph.producer(plainName(node));
+  return plan.decisions.get(plainName(node)) ?? (maker ? plan.decisions.get(maker.name) : undefined);
 }
 
 function whyFloat(node: Node, decision: Decision | undefined): string {

@@ -1,6 +1,12 @@
 import type { ArtifactFile, Preprocess, Recipe, Report, SessionOptions, TensorSpec } from '@espalier/proto';
 import type { HardwareProfile } from '../hardware/profile.js';
 import type { Method } from '../quantize/observer.js';
+import type { Budgets, Point } from '../search/points.js';
+
+/** Points of accuracy that may be lost when the model has no budget of its own. */
+export const DEFAULT_MAX_DROP = 1;
+/** Time that training and searching may take when nobody says. */
+export const DEFAULT_MINUTES = 30;
 
 export interface Progress {
   readonly step: string;
@@ -20,8 +26,12 @@ export interface BuildOptions {
   readonly recipe: Recipe;
   /** Points of accuracy that `pruned-int8` may give up; by default 1. */
   readonly maxDrop?: number | null;
-  /** Time that the training of `pruned-int8` may take, by default 30; 0 for no training. */
+  /** Time that the training of `pruned-int8` and a search may take, by default 30; 0 for no training. */
   readonly minutes?: number | null;
+  /** With budgets, builds with nodes in float are searched until these are kept to. */
+  readonly budgets?: Budgets;
+  /** After each build that a search measured, with the front it now has. */
+  readonly onPoint?: ((point: Point, front: readonly Point[]) => void) | undefined;
   /** Data SPECs. Without one for evaluation, accuracy is read from the calibration data and labelled so. */
   readonly calibrate: string | null;
   readonly evaluate: string | null;

@@ -59,6 +59,7 @@ export async function assembleReport(
     floatNodes: figures.floatNodes,
     passes: passesOf(candidate),
     notes: notesOf(options, evidence),
+    search: candidate?.search ?? null,
     seed: options.seed ?? 1,
     commands: [commandOf(options), ...(evidence.device ? [commandLine(evidence.device)] : [])],
     cpuSeconds: (cpu.user + cpu.system) / 1e6,

@@ -1,4 +1,14 @@
-import type { Report } from '@espalier/proto';
+import type { Report, SearchRecord } from '@espalier/proto';
+
+export interface FrontPoint {
+  readonly precision: string;
+  readonly drop: number;
+  readonly sqnr_db: number;
+  readonly speedup: number | null;
+  readonly bytes: number;
+  readonly floatNodes: readonly string[];
+  readonly chosen: boolean;
+}
 
 /** One build in a line: what `espalier quantize --json` and the model benchmark print. `top1*` in percent. */
 export interface Summary {
@@ -15,6 +25,10 @@ export interface Summary {
   readonly speedup: number | null;
   readonly sizeRatio: number;
   readonly floatNodes: Report['floatNodes'];
+  /** The builds of a search that no other is at least as good as in every respect, on calibration samples. */
+  readonly front?: readonly FrontPoint[];
+  /** Whether the chosen build keeps to every budget on them. */
+  readonly met?: boolean;
   readonly cpuSeconds: number;
   readonly peakRssMb: number;
 }
@@ -37,7 +51,16 @@ export function summarize(report: Report): Summary {
     speedup: report.speedup === null ? null : rounded(report.speedup, 3),
     sizeRatio: rounded(report.sizeRatio, 3),
     floatNodes: report.floatNodes,
+    ...(report.search ? { front: frontOf(report.search), met: report.search.met } : {}),
     cpuSeconds: rounded(report.cpuSeconds, 2),
     peakRssMb: rounded(report.peakRssMb, 1),
   };
 }
+
+const frontOf = ({ points }: SearchRecord): FrontPoint[] =>
+  points
+    .filter(({ isFront, isChosen }) => isFront || isChosen)
+    .map(({ precision, drop, sqnrDb, speedup, bytes, floatNodes, isChosen }) => ({
+      ...{ precision, drop: rounded(drop, 2), sqnr_db: rounded(sqnrDb, 2) },
+      ...{ speedup: speedup === null ? null : rounded(speedup, 3), bytes, floatNodes, chosen: isChosen },
+    }));

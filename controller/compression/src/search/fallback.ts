@@ -1,0 +1,105 @@
+/** Which nodes of an int8 build stay float: measured for what they bring and what they cost, under budgets and a time. */
+import { Builds, type FallbackOptions, type Tried } from './builds.js';
+import { misses, NO_BUDGETS, type Point } from './points.js';
+import { type Prices, pricesOf } from './price.js';
+import { byWorth, type Group, groupsOf, type Measured, noiseOf } from './rank.js';
+import { Meter, measureGroups } from './sensitivity.js';
+
+export interface Fallback {
+  readonly tried: readonly Tried[];
+  readonly notes: readonly string[];
+}
+
+/** Share of the time that finding out what each node brings may take. */
+const MEASURING_SHARE = 0.5;
+
+/** Builds and measures int8 with more and more nodes in float, the worthiest first. The first one tried has none. */
+export async function walkFallback(options: FallbackOptions): Promise<Fallback> {
+  const { found, deadline } = options;
+  const groups = groupsOf(found.float, found.plan);
+  const prices = await pricesOf({
+    ...{ graph: found.float, int8: found.best.graph, groups },
+    ...{ profile: options.profile, feeds: options.judge.feeds, isHere: options.isHere },
+  });
+  const builds = new Builds(options, prices);
+  await builds.measure([]);
+  if (options.profile.placement.at === 'all-edges') {
+    return { tried: builds.tried, notes: [`${options.profile.id} computes in integers only, so no node stays float.`] };
+  }
+  const meter = await Meter.open(found);
+  const all = await measureGroups(found, meter, groups, prices, deadline.part(MEASURING_SHARE));
+  const ranked = byWorth(all);
+  await climb(builds, meter, ranked, options);
+  await trim(builds, ranked, options);
+  const notes = [noteOf(groups, all, ranked, prices)];
+  return { tried: builds.tried, notes };
+}
+
+/** Less SQNR than this a node does not bring, so it does not earn its place. */
+const EARNED_DB = 0.05;
+const EARNED = 1 - noiseOf(EARNED_DB);
+/** Groups that would break a budget of time, after which no cheaper one is looked for. */
+const TOO_SLOW_MAX = 3;
+
+/** Adds the ranked groups one after the other, those that bring something beside the ones before, until a budget turns. */
+async function climb(builds: Builds, meter: Meter, ranked: readonly Measured[], options: FallbackOptions) {
+  const { deadline, budgets, floatBytes, found } = options;
+  const isAccurate = (point: Point): boolean =>
+    budgets.maxDrop !== null &&
+    misses(point, { ...NO_BUDGETS, maxDrop: budgets.maxDrop }, floatBytes).maxDrop === undefined;
+  const isSlow = (point: Point): boolean => {
+    const { latencyUs, speedup } = misses(point, budgets, floatBytes);
+    return point.load >= 1 || latencyUs !== undefined || speedup !== undefined;
+  };
+  const onlyAccuracy = budgets.latencyUs === null && budgets.speedup === null;
+  let noise = await meter.noise(found.best.graph);
+  let [kept, slow]: [readonly Measured[], number] = [[], 0];
+  const isDone = (point: Point): boolean => onlyAccuracy && isAccurate(point);
+  if (isDone(builds.tried[0]!.point) || isSlow(builds.tried[0]!.point)) return;
+  for (const next of ranked) {
+    if (deadline.isOver() || slow > TOO_SLOW_MAX) return;
+    const more = [...kept, next];
+    const lower = await meter.without(more.map(({ group }) => group));
+    if (lower === null || lower > noise * (1 - EARNED)) continue;
+    const { point } = await builds.measure(more);
+    if (isSlow(point)) slow++;
+    else [kept, noise] = [more, lower];
+    if (isDone(point)) return;
+  }
+}
+
+/** Builds beyond this many are not tried to spare single nodes of a set. */
+const TRIMMED_MAX = 6;
+
+/** Each node of the set that would be taken must earn its place: without it the build is worse, or it goes. */
+async function trim(builds: Builds, ranked: readonly Measured[], { budgets, floatBytes, deadline }: FallbackOptions) {
+  const isMet = ({ point }: Tried): boolean => Object.keys(misses(point, budgets, floatBytes)).length === 0;
+  const meeting = builds.tried.filter((one) => isMet(one) && one.point.load < 1);
+  const onlyAccuracy = budgets.latencyUs === null && budgets.speedup === null && budgets.maxDrop !== null;
+  if (meeting.length === 0) return;
+  let best = meeting.reduce((a, b) =>
+    (onlyAccuracy ? b.point.load < a.point.load : b.point.sqnrDb > a.point.sqnrDb) ? b : a,
+  );
+  const held = ranked.filter((one) => best.groups.includes(one));
+  if (held.length < 2) return;
+  let kept = held;
+  for (const candidate of [...held].reverse().slice(0, TRIMMED_MAX)) {
+    if (deadline.isOver() || kept.length < 2) return;
+    const fewer = kept.filter((one) => one !== candidate);
+    const tried = await builds.measure(fewer);
+    const isEnough = onlyAccuracy ? isMet(tried) : tried.point.sqnrDb > best.point.sqnrDb - EARNED_DB;
+    if (isEnough && tried.point.load <= best.point.load) [best, kept] = [tried, fewer];
+  }
+}
+
+function noteOf(
+  groups: readonly Group[],
+  all: readonly Measured[],
+  ranked: readonly Measured[],
+  { from }: Prices,
+): string {
+  const top = ranked.slice(0, 3).map(({ group, gain }) => `${group.name} ${(100 * gain).toFixed(0)} %`);
+  const noisiest = top.length > 0 ? `; most of the outputs’ noise comes from ${top.join(', ')}` : '';
+  const over = all.length < groups.length ? ' before the time was over' : '';
+  return `Of ${groups.length} int8 nodes ${Math.min(all.length, groups.length)} were left in float one at a time${over}${noisiest}. Prices: ${from}.`;
+}
