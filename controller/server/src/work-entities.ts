@@ -2,6 +2,7 @@ import { DatasetEntity } from './datasets/dataset.entity.js';
 import { JobEntity } from './jobs/job.entity.js';
 import { ModelEntity } from './models/model.entity.js';
 import { DecisionEntity } from './reoptimize/decision.entity.js';
+import { LoopSwitchEntity } from './reoptimize/loop-switch.entity.js';
 import { ExecutionEntity, GroupEntity, RolloutEntity } from './rollouts/rollout.entity.js';
 import { SampleEntity } from './sample/sample.entity.js';
 import { ReleaseEntity, VariantEntity } from './variants/variant.entity.js';
@@ -17,5 +18,6 @@ export const WORK_ENTITIES = [
   GroupEntity,
   ExecutionEntity,
   DecisionEntity,
+  LoopSwitchEntity,
   SampleEntity,
 ];

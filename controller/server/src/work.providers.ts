@@ -12,8 +12,12 @@ import { ModelService } from './models/model.service.js';
 import { ModelViews } from './models/model.view.js';
 import { ModelsController } from './models/models.controller.js';
 import { DecisionRepository } from './reoptimize/decision.repository.js';
+import { DecisionLog } from './reoptimize/decision-log.js';
 import { DecisionsController } from './reoptimize/decisions.controller.js';
 import { LoopService } from './reoptimize/loop.service.js';
+import { LoopReader } from './reoptimize/loop-reader.js';
+import { LoopSwitches } from './reoptimize/loop-switches.js';
+import { RolloutJudge } from './reoptimize/rollout-judge.js';
 import { ExecutionReports } from './rollouts/execution-reports.js';
 import { OfferService } from './rollouts/offer.service.js';
 import { RollbackService } from './rollouts/rollback.service.js';
@@ -47,6 +51,10 @@ export const WORK_PROVIDERS = [
     BudgetStatuses,
     DecisionRepository,
     LoopService,
+    LoopReader,
+    LoopSwitches,
+    RolloutJudge,
+    DecisionLog,
     SampleService,
   ],
 ];

@@ -33,6 +33,10 @@ export const ModelRow = z.object({
   sizeBytes: z.int(),
   budget: Budget,
   autoOptimize: z.boolean(),
+  /** A person approves each rollout of the closed loop. */
+  requireApproval: z.boolean(),
+  /** Windows in which others used the processor may start something too. */
+  trustContended: z.boolean(),
   datasetId: Id.nullable(),
   variants: z.int(),
   devices: z.int(),
@@ -55,12 +59,18 @@ export const UpdateModel = z
   .object({
     budget: Budget,
     autoOptimize: z.boolean(),
+    requireApproval: z.boolean(),
+    trustContended: z.boolean(),
     datasetId: Id.nullable(),
     preprocess: Preprocess.nullable(),
     labels: z.array(z.string()).nullable(),
   })
   .partial();
 export type UpdateModel = z.infer<typeof UpdateModel>;
+
+/** PUT /models/:id/loop/:profile: the closed loop's switch for one profile of a model. */
+export const LoopSwitch = z.object({ automatic: z.boolean() });
+export type LoopSwitch = z.infer<typeof LoopSwitch>;
 
 export const VariantRow = z.object({
   id: Id,
@@ -113,6 +123,8 @@ export const ModelView = ModelRow.extend({
       profile: z.string(),
       devices: z.int(),
       serving: z.string().nullable(),
+      /** The closed loop's switch for this profile. */
+      automatic: z.boolean(),
       latency: MeasuredLatency.nullable(),
       verdict: z.enum(['meets', 'misses', 'unmeasured', 'no-budget']),
     }),

@@ -161,13 +161,33 @@ export type RolloutView = z.infer<typeof RolloutView>;
 /** POST /rollouts/:id/{pause,resume,stop,rollback} with an optional reason. */
 export const RolloutCommand = z.object({ reason: z.string().max(500).optional() });
 
+export const DecisionAction = z.enum([
+  ...['build', 'measure', 'try', 'ask', 'approved', 'declined', 'rollout', 'promoted'],
+  ...['rolled-back', 'rejected', 'offered', 'nothing-left'],
+] as const);
+export type DecisionAction = z.infer<typeof DecisionAction>;
+
+/** What the closed loop would do now for one model on one profile, or what it waits for. GET /decisions/now */
+export const OutlookView = z.object({
+  modelId: Id,
+  model: z.string(),
+  profile: z.string(),
+  kind: z.string(),
+  reason: z.string(),
+});
+export type OutlookView = z.infer<typeof OutlookView>;
+
 /** One card of the closed-loop story. */
 export const DecisionView = z.object({
   id: Id,
   modelId: Id,
   model: z.string(),
   profile: z.string(),
-  action: z.enum(['build', 'rollout', 'nothing-left', 'rejected', 'promoted', 'rolled-back']),
+  action: DecisionAction,
+  /** What called for it; null where a rollout or a person did. */
+  trigger: z.enum(['budget-missed', 'better-candidate', 'new-runtime', 'new-version', 'new-profile']).nullable(),
+  /** Steps of the ladder that were passed over. */
+  skipped: z.array(z.object({ rung: z.string(), reason: z.string() })),
   recipe: z.string().nullable(),
   reason: z.string(),
   /** The figures the decision rests on, by name, units last in the name. */

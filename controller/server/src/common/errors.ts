@@ -251,6 +251,12 @@ export const JobStillOpen = defineError<{ title: string; state: string }>(
   ({ title, state }) => `The job "${title}" is ${state}; only failed and canceled jobs can be tried again.`,
   () => 'Wait for it, or cancel it first.',
 );
+export const DecisionNotOpen = defineError<{ id: string; action: string }>(
+  'ESP_DECISION_NOT_OPEN',
+  409,
+  ({ id, action }) => `Decision ${id} (${action}) asks for no answer, or has one already.`,
+  () => 'Look at the story of the model: it shows what is waited for now.',
+);
 export const JobCanceled = defineError<{ title: string }>(
   'ESP_JOB_CANCELED',
   409,

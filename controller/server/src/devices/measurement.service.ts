@@ -2,7 +2,7 @@ import type { MeasurementMessage } from '@espalier/proto';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { newId } from '../common/ids.js';
-import { type MeasurementQuery, MeasurementRepository } from './measurement.repository.js';
+import { type MeasurementQuery, MeasurementRepository, type Window } from './measurement.repository.js';
 import { type DeviceLatency, summarizeDevices } from './summarize.js';
 
 export type { DeviceLatency } from './summarize.js';
@@ -30,9 +30,13 @@ export class MeasurementService {
     await this.measurements.insert(row, manager);
   }
 
+  /** The newest windows of each (device, digest), newest first. */
+  async windows(query: MeasurementQuery): Promise<Window[]> {
+    return query.deviceIds?.length === 0 ? [] : this.measurements.windows(query);
+  }
+
   /** One figure for each (device, digest), from its newest window of the best class; see {@link summarizeDevices}. */
   async summary(query: MeasurementQuery): Promise<DeviceLatency[]> {
-    if (query.deviceIds?.length === 0) return [];
-    return summarizeDevices(await this.measurements.windows(query));
+    return summarizeDevices(await this.windows(query));
   }
 }

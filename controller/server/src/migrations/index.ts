@@ -1,6 +1,10 @@
 import { Ground1790000000001 } from './0001-ground.js';
 import { Work1790000000002 } from './0002-work.js';
 import { LoopLease1790000000003 } from './0003-loop-lease.js';
+import { LoopPolicy1790000000004 } from './0004-loop-policy.js';
 
 /** In order; a released migration is never changed. */
-export const MIGRATIONS = [Ground1790000000001, Work1790000000002, LoopLease1790000000003];
+export const MIGRATIONS = [
+  ...[Ground1790000000001, Work1790000000002, LoopLease1790000000003],
+  LoopPolicy1790000000004,
+];

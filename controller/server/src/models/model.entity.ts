@@ -18,6 +18,8 @@ export class ModelEntity {
   /** Decisions of the closed loop older than this were made under another budget. */
   @Column('timestamptz') budgetChangedAt!: Date;
   @Column('boolean') autoOptimize!: boolean;
+  @Column('boolean', { default: false }) requireApproval!: boolean;
+  @Column('boolean', { default: false }) trustContended!: boolean;
   @Column('text', { nullable: true }) datasetId!: string | null;
   @Column('timestamptz') createdAt!: Date;
 }

@@ -32,7 +32,7 @@ export class ModelRepository {
       await manager.query('delete from "release" where "variantId" in (select id from variant where "modelId" = $1)', [
         id,
       ]);
-      for (const table of ['variant', 'decision', 'job']) {
+      for (const table of ['variant', 'decision', 'loop_switch', 'job']) {
         await manager.query(`delete from ${table} where "modelId" = $1`, [id]);
       }
       await manager.query('delete from model where id = $1', [id]);

@@ -48,7 +48,7 @@ export class ModelService {
       labels,
       budget: FIRST_BUDGET,
       budgetChangedAt: now,
-      autoOptimize: true,
+      ...{ autoOptimize: true, requireApproval: false, trustContended: false },
       datasetId: null,
       createdAt: now,
     };

@@ -2,6 +2,7 @@ import type { ModelRow, ModelView } from '@espalier/proto/api';
 import { Injectable } from '@nestjs/common';
 import { DeviceService } from '../devices/device.service.js';
 import { type BudgetStatus, BudgetStatuses, verdictOf } from '../fleet/budget-status.js';
+import { LoopSwitches } from '../reoptimize/loop-switches.js';
 import { VariantViews } from '../variants/variant.view.js';
 import type { ModelEntity } from './model.entity.js';
 import { ModelService } from './model.service.js';
@@ -14,6 +15,7 @@ export class ModelViews {
     private readonly variants: VariantViews,
     private readonly devices: DeviceService,
     private readonly budgets: BudgetStatuses,
+    private readonly switches: LoopSwitches,
   ) {}
 
   async list(): Promise<ModelRow[]> {
@@ -36,6 +38,7 @@ export class ModelViews {
 
   /** Every profile of the fleet, also those that do not serve this model yet. */
   async #fleet(model: ModelEntity, statuses: readonly BudgetStatus[]): Promise<ModelView['fleet']> {
+    const off = await this.switches.off(model.id);
     const counts = Map.groupBy(
       (await this.devices.find('')).filter(({ profile }) => profile !== null),
       ({ profile }) => profile!,
@@ -47,6 +50,7 @@ export class ModelViews {
         profile,
         devices: devices.length,
         serving: status?.method ?? null,
+        automatic: !off.has(profile),
         latency,
         verdict: verdictOf(model, latency),
       };
@@ -55,12 +59,13 @@ export class ModelViews {
 }
 
 function toRow(model: ModelEntity, variants: number, statuses: readonly BudgetStatus[]): ModelRow {
-  const { id, name, version, sizeBytes, budget, autoOptimize, datasetId } = model;
+  const { id, name, version, sizeBytes, budget, autoOptimize, requireApproval, trustContended, datasetId } = model;
   const devices = statuses
     .filter((status) => status.model.id === id)
     .reduce((sum, { deviceIds }) => sum + deviceIds.length, 0);
   return {
-    ...{ id, name, version, sizeBytes, budget, autoOptimize, datasetId, variants, devices },
+    ...{ id, name, version, sizeBytes, budget, autoOptimize, requireApproval, trustContended, datasetId },
+    ...{ variants, devices },
     createdAt: model.createdAt.toISOString(),
   };
 }

@@ -1,5 +1,12 @@
-import { type JobView, type ModelView, OptimizeModel, UpdateModel, UploadModelQuery } from '@espalier/proto/api';
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Req } from '@nestjs/common';
+import {
+  type JobView,
+  LoopSwitch,
+  type ModelView,
+  OptimizeModel,
+  UpdateModel,
+  UploadModelQuery,
+} from '@espalier/proto/api';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, Query, Req } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
 import type { Request } from 'express';
 import type { z } from 'zod';
@@ -7,6 +14,8 @@ import { AuditService } from '../access/audit.service.js';
 import { CurrentUser, type Principal } from '../access/principal.js';
 import { Config } from '../common/config.js';
 import { JobService } from '../jobs/job.service.js';
+import { LoopSwitches } from '../reoptimize/loop-switches.js';
+import { findProfile } from '../variants/build-handler.js';
 import { VariantService } from '../variants/variant.service.js';
 import { ModelService } from './model.service.js';
 import { ModelViews } from './model.view.js';
@@ -20,6 +29,7 @@ export class ModelsController {
     private readonly views: ModelViews,
     private readonly variants: VariantService,
     private readonly jobs: JobService,
+    private readonly switches: LoopSwitches,
     private readonly audit: AuditService,
     private readonly config: Config,
   ) {}
@@ -59,6 +69,21 @@ export class ModelsController {
   ): Promise<ModelView> {
     await this.models.update(id, body);
     await this.audit.record(who.name, 'model changed', id, { ...body });
+    return this.views.one(id);
+  }
+
+  /** Stops the closed loop for one profile of the model, or lets it go on; what is under way goes on. */
+  @Put(':id/loop/:profile')
+  async setLoop(
+    @CurrentUser() who: Principal,
+    @Param('id') id: string,
+    @Param('profile') profile: string,
+    @Body({ schema: LoopSwitch }) { automatic }: LoopSwitch,
+  ): Promise<ModelView> {
+    await this.models.get(id);
+    await findProfile(profile);
+    await this.switches.set(id, profile, automatic, who.name);
+    await this.audit.record(who.name, automatic ? 'closed loop on' : 'closed loop off', id, { profile });
     return this.views.one(id);
   }
 

@@ -1,5 +1,6 @@
+import type { DecisionAction } from '@espalier/proto/api';
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
-import type { Numbers } from './loop.types.js';
+import type { Numbers, Skipped, Trigger } from './loop.types.js';
 
 /** What the closed loop did, why, and on which figures. */
 @Entity('decision')
@@ -8,10 +9,12 @@ export class DecisionEntity {
   @PrimaryColumn('text') id!: string;
   @Column('text') modelId!: string;
   @Column('text') profile!: string;
-  @Column('text') action!: 'build' | 'rollout' | 'nothing-left' | 'rejected' | 'promoted' | 'rolled-back';
+  @Column('text') action!: DecisionAction;
+  @Column('text', { nullable: true }) trigger!: Trigger | null;
   @Column('text', { nullable: true }) recipe!: string | null;
   @Column('text') reason!: string;
   @Column('jsonb') numbers!: Numbers;
+  @Column('jsonb', { default: [] }) skipped!: readonly Skipped[];
   @Column('text', { nullable: true }) jobId!: string | null;
   @Column('text', { nullable: true }) variantId!: string | null;
   @Column('text', { nullable: true }) rolloutId!: string | null;

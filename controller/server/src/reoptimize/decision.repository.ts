@@ -32,6 +32,16 @@ export class DecisionRepository {
       .find({ where: { modelId, profile, at: MoreThanOrEqual(since) }, order: { at: 'DESC', id: 'ASC' }, take: 100 });
   }
 
+  find(id: string): Promise<DecisionEntity | null> {
+    return this.db.getRepository(DecisionEntity).findOneBy({ id });
+  }
+
+  buildsSince(modelId: string, profile: string, since: Date): Promise<number> {
+    return this.db
+      .getRepository(DecisionEntity)
+      .countBy({ modelId, profile, action: 'build', at: MoreThanOrEqual(since) });
+  }
+
   /** Newest first, with how many there are in all. */
   page(modelId: string | undefined, limit: number, offset: number): Promise<[DecisionEntity[], number]> {
     return this.db.getRepository(DecisionEntity).findAndCount({

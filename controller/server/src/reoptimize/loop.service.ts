@@ -1,28 +1,27 @@
+import { errorBody, type Recipe } from '@espalier/proto';
+import type { OutlookView } from '@espalier/proto/api';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { DomainEvents } from '../common/domain-events.js';
-import { EventBus } from '../common/events.js';
 import { newId } from '../common/ids.js';
 import { Periodic } from '../common/periodic.js';
-import { MeasurementService } from '../devices/measurement.service.js';
-import { type BudgetStatus, BudgetStatuses } from '../fleet/budget-status.js';
-import { JobService } from '../jobs/job.service.js';
-import type { RolloutEntity } from '../rollouts/rollout.entity.js';
-import { RolloutRepository } from '../rollouts/rollout.repository.js';
 import { RolloutService } from '../rollouts/rollout.service.js';
-import { GATE_SCENARIO } from '../rollouts/rollout-ticker.js';
 import { VariantService } from '../variants/variant.service.js';
-import type { DecisionEntity } from './decision.entity.js';
 import { DecisionRepository } from './decision.repository.js';
-import { judgeRollout } from './judge-rollout.js';
-import type { LoopInput, Proposal } from './loop.types.js';
+import { DecisionLog, type NewDecision } from './decision-log.js';
+import type { Action } from './loop.types.js';
+import { LoopReader } from './loop-reader.js';
 import { nextProposal } from './next-proposal.js';
-import { type LoopRows, readLoopInput, trustedP95 } from './read-loop-input.js';
+import { RolloutJudge } from './rollout-judge.js';
+import type { Subject } from './subjects.js';
+import { WHO } from './who.js';
 
 const TICK_MS = 5000;
 /** Longer than a tick takes; a controller that dies in one holds the next up for no more than this. */
 const LEASE_MS = 15_000;
-const WHO = 'closed loop';
+
+/** After an error. */
+const HOLD_MS = 60_000;
 
 /** One device first, then the rest; each must measure within the budget. */
 const GROUPS = [
@@ -34,6 +33,7 @@ const GROUPS = [
 @Injectable()
 export class LoopService implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #logger = new Logger(LoopService.name);
+  readonly #heldUntil = new Map<string, number>();
   readonly #timer = new Periodic(
     TICK_MS,
     (signal) => this.tick(signal),
@@ -41,20 +41,18 @@ export class LoopService implements OnApplicationBootstrap, OnApplicationShutdow
   );
 
   constructor(
-    private readonly budgets: BudgetStatuses,
+    private readonly reader: LoopReader,
+    private readonly judge: RolloutJudge,
     private readonly variants: VariantService,
-    private readonly jobs: JobService,
     private readonly rollouts: RolloutService,
-    private readonly rolloutRows: RolloutRepository,
-    private readonly measurements: MeasurementService,
     private readonly decisions: DecisionRepository,
+    private readonly log: DecisionLog,
     private readonly clock: Clock,
-    private readonly bus: EventBus,
     private readonly events: DomainEvents,
   ) {}
 
   onApplicationBootstrap(): void {
-    for (const type of ['measurement', 'job', 'rollout'] as const) this.events.on(type, () => this.#timer.wake());
+    for (const type of ['measurement', 'job', 'rollout'] as const) this.events.on(type, () => this.wake());
     this.#timer.start();
   }
 
@@ -62,111 +60,95 @@ export class LoopService implements OnApplicationBootstrap, OnApplicationShutdow
     await this.#timer.stop();
   }
 
-  /** Judges the rollouts it began, then looks at every model and profile that is served. One controller at a time. */
+  wake(): void {
+    this.#timer.wake();
+  }
+
+  /** Judges the rollouts it began, then looks at every model and profile. One controller at a time. */
   async tick(signal: AbortSignal): Promise<void> {
     if (!(await this.decisions.lease(this.clock.now(), LEASE_MS))) return;
     try {
-      await this.#decide(signal);
+      await this.judge.judgeAll();
+      for (const subject of await this.reader.subjects()) {
+        signal.throwIfAborted();
+        await this.#decide(subject);
+      }
     } finally {
       await this.decisions.release();
     }
   }
 
-  async #decide(signal: AbortSignal): Promise<void> {
-    for (const decision of await this.decisions.unjudged()) await this.#judge(decision);
-    for (const status of await this.budgets.read()) {
-      signal.throwIfAborted();
-      if (!status.model.autoOptimize || status.model.budget.p95Us === null) continue;
-      const proposal = nextProposal(readLoopInput(await this.#read(status)), this.clock.now().getTime());
-      await this.#act(status, proposal);
+  /** What goes wrong with one model on one profile holds up no other. */
+  async #decide(subject: Subject): Promise<void> {
+    const { model, profile } = subject;
+    const key = `${model.id} ${profile}`;
+    const now = this.clock.now().getTime();
+    if (!model.autoOptimize || now < (this.#heldUntil.get(key) ?? 0)) return;
+    try {
+      const proposal = nextProposal(await this.reader.read(subject), now);
+      if (proposal.kind !== 'wait') await this.#act(subject, proposal);
+    } catch (error) {
+      this.#heldUntil.set(key, now + HOLD_MS);
+      this.#logger.error(`${model.name} on ${profile}: ${errorBody(error).message}`);
     }
   }
 
-  async #read(status: BudgetStatus): Promise<LoopRows> {
-    const { model, profile } = status;
-    const variants = (await this.variants.list(model.id)).filter((variant) => variant.profile === profile);
-    const digests = new Set(variants.map(({ digest }) => digest));
-    const latencies = await this.measurements.summary({ profile, scenario: GATE_SCENARIO });
-    const measuredP95Us = trustedP95(latencies.filter(({ digest }) => digests.has(digest)));
-    const decisions = await this.decisions.of(model.id, profile, model.budgetChangedAt);
-    return { status, variants, measuredP95Us, decisions, busy: await this.#busy(status) };
-  }
-
-  /** Work for this model and profile, whoever began it: one thing at a time. */
-  async #busy({ model, profile }: BudgetStatus): Promise<LoopInput['busy']> {
-    if (await this.jobs.isBusy(model.id, profile)) return 'job';
-    const open = await this.rolloutRows.open(model.id);
-    if (open.length === 0) return null;
-    const executions = await this.rolloutRows.executions(open.map(({ id }) => id));
-    return executions.some((execution) => execution.profile === profile) ? 'rollout' : null;
-  }
-
-  async #act(status: BudgetStatus, proposal: Proposal): Promise<void> {
-    const { model, profile } = status;
-    if (proposal.kind === 'wait') return;
-    if (proposal.kind === 'build') {
-      const request = { profiles: [profile], recipes: [proposal.recipe], requestedBy: WHO };
-      const [variant] = await this.variants.optimize(model.id, request);
-      await this.#store(status, proposal, { jobId: variant?.jobId ?? null, variantId: variant?.id ?? null });
-      return;
+  /** What it would do now, or waits for; nothing is done. */
+  async outlook(modelId?: string): Promise<OutlookView[]> {
+    const subjects = (await this.reader.subjects()).filter(({ model }) => !modelId || model.id === modelId);
+    const views: OutlookView[] = [];
+    for (const subject of subjects) {
+      const { model, profile } = subject;
+      const { kind, reason } = nextProposal(await this.reader.read(subject), this.clock.now().getTime());
+      views.push({ modelId: model.id, model: `${model.name} ${model.version}`, profile, kind, reason });
     }
-    if (proposal.kind !== 'rollout') return this.#store(status, proposal, { variantId: proposal.variantId });
-    const id = newId('dec');
-    const rolloutId = await this.rollouts.create({
-      ...{ modelId: model.id, variantIds: [proposal.variantId], groups: GROUPS, start: true, createdBy: WHO },
-      name: `${model.name} ${model.version}: ${proposal.recipe} for ${profile}`,
-      filter: `profile:${profile}`,
-      deviceIds: status.deviceIds,
-      gate: { p95Us: model.budget.p95Us, maxRegression: null, minDevices: 1 },
-      decisionId: id,
-    });
-    await this.#store(status, proposal, { id, variantId: proposal.variantId, rolloutId });
+    return views;
   }
 
-  async #store(
-    { model, profile }: Pick<BudgetStatus, 'profile'> & { model: { id: string } },
-    { kind, recipe, reason, numbers }: Exclude<Proposal, { kind: 'wait' }>,
-    links: Partial<DecisionEntity>,
-  ): Promise<void> {
-    await this.#insert({ modelId: model.id, profile, action: kind, recipe, reason, numbers, ...links });
+  async #act(subject: Subject, action: Action): Promise<void> {
+    const { model, profile } = subject;
+    const { kind, recipe, trigger, reason, numbers, skipped } = action;
+    const told: NewDecision = { modelId: model.id, profile, action: kind, recipe, trigger, reason, numbers, skipped };
+    switch (action.kind) {
+      case 'build':
+        return this.log.add({ ...told, ...(await this.#build(subject, action.recipe)) });
+      case 'rollout':
+        return this.#rollOut(subject, action, { ...told, variantId: action.variantId });
+      case 'measure':
+        return this.log.add(told);
+      default:
+        return this.log.add({ ...told, variantId: action.variantId });
+    }
   }
 
-  async #insert(
-    decision: Omit<DecisionEntity, 'id' | 'at' | 'jobId' | 'variantId' | 'rolloutId'> & Partial<DecisionEntity>,
+  async #build({ model, profile }: Subject, recipe: Recipe) {
+    const request = { profiles: [profile], recipes: [recipe], requestedBy: WHO };
+    const [variant] = await this.variants.optimize(model.id, request);
+    return { jobId: variant?.jobId ?? null, variantId: variant?.id ?? null };
+  }
+
+  /** Noted before it is there: a kill between them leaves a decision without its rollout, which is made anew. */
+  async #rollOut(
+    { model, profile, status }: Subject,
+    { variantId, recipe }: { variantId: string; recipe: string },
+    told: NewDecision,
   ) {
-    const row = { id: newId('dec'), jobId: null, variantId: null, rolloutId: null, ...decision, at: this.clock.now() };
-    await this.decisions.insert(row);
-    this.bus.emit('decision', row.id);
-    this.#logger.log(`${row.action} for ${row.profile}: ${row.reason}`);
-  }
-
-  /** A rollout that ended, or paused by its own gates, becomes a verdict on its variant. */
-  async #judge(decision: DecisionEntity): Promise<void> {
-    const rollout = await this.rolloutRows.find(decision.rolloutId!);
-    if (!rollout) return;
-    const verdict = judgeRollout(rollout);
-    if (verdict.kind === 'wait') return;
-    // Asked before it is noted: a kill between them leaves a rollout that is rolled back and gets its verdict then.
-    if (verdict.kind === 'rolled-back' && verdict.command)
-      await this.rollouts.rollback(rollout.id, WHO, verdict.reason);
-    const { modelId, profile, recipe, variantId, rolloutId } = decision;
-    const newP95Us = await this.#newP95(rollout, variantId);
-    const measured =
-      newP95Us === null ? '' : `; p95 is now ${newP95Us} us, the budget ${decision.numbers.budgetP95Us} us`;
-    await this.#insert({
-      ...{ modelId, profile, recipe, variantId, rolloutId, action: verdict.kind },
-      reason: verdict.reason + measured,
-      numbers: { ...decision.numbers, newP95Us },
-    });
-  }
-
-  /** The worst p95 that the devices of the rollout measured of the new variant since it began. */
-  async #newP95({ id, createdAt }: RolloutEntity, variantId: string | null): Promise<number | null> {
-    const executions = await this.rolloutRows.executions([id]);
-    const digest = executions.find((execution) => execution.variantId === variantId)?.digest;
-    if (!digest) return null;
-    const deviceIds = executions.map((execution) => execution.deviceId);
-    const query = { digest, deviceIds, since: createdAt, scenario: GATE_SCENARIO };
-    return Math.max(...(await this.measurements.summary(query)).map(({ p95Us }) => p95Us ?? 0), 0) || null;
+    const [decisionId, id] = [newId('dec'), newId('rol')];
+    await this.log.add({ ...told, id: decisionId, rolloutId: id });
+    try {
+      await this.rollouts.create({
+        ...{ id, decisionId, modelId: model.id, variantIds: [variantId], groups: GROUPS, start: true, createdBy: WHO },
+        name: `${model.name} ${model.version}: ${recipe} for ${profile}`,
+        filter: `profile:${profile}`,
+        deviceIds: status?.deviceIds ?? [],
+        gate: { p95Us: model.budget.p95Us, maxRegression: null, minDevices: 1 },
+      });
+    } catch (error) {
+      await this.log.add({
+        ...told,
+        action: 'rejected',
+        reason: `it could not be rolled out: ${errorBody(error).message}`,
+      });
+    }
   }
 }

@@ -1,124 +1,111 @@
-import type { Recipe } from '@espalier/proto';
-import { LADDER, type LoopInput, type LoopVariant, type Numbers, type Proposal } from './loop.types.js';
+import { type Evidence, weigh } from './evidence.js';
+import { refuse } from './judge-candidate.js';
+import { type Cause, climb, judge, servedOf } from './ladder.js';
+import { type LoopInput, type LoopVariant, type Proposal, wait } from './loop.types.js';
+
+const DAY_MS = 24 * 3_600_000;
 
 /**
- * What the loop does next for one model on one profile. Pure. It acts only on a measured p95 that misses the budget,
- * in windows that can be trusted, one thing at a time, and climbs the ladder float -> int8 -> int8 with fewer channels -> nothing left.
+ * What the loop does next for one model on one profile. Pure: the same facts at the same time give the same step. It acts
+ * on windows that can be trusted, on enough devices, one thing at a time, and climbs the ladder float -> int8 -> another
+ * runtime -> int8 with fewer channels -> a smaller model of the family -> nothing left.
  */
 export function nextProposal(input: LoopInput, now: number): Proposal {
-  const missed = findMiss(input);
-  if (typeof missed === 'string') return { kind: 'wait', reason: missed };
-  if (input.busy) return { kind: 'wait', reason: `a ${input.busy} of this model is under way for this profile` };
-  const coolUntilMs = coolDownEnd(input);
-  if (now < coolUntilMs) {
-    return { kind: 'wait', reason: `cools down for ${Math.ceil((coolUntilMs - now) / 1000)} s after the last attempt` };
-  }
-  const served = input.variants.find((variant) => variant.digest !== null && variant.digest === input.servingDigest);
-  const numbers: Numbers = { measuredP95Us: missed.p95Us, budgetP95Us: missed.budgetUs, samples: missed.n };
-  const miss = `measured p95 ${missed.p95Us} us misses the budget of ${missed.budgetUs} us (n ${missed.n}, ${missed.class})`;
-  for (const recipe of LADDER.slice(rungOf(served) + 1)) {
-    const proposal = tryRecipe(input, recipe, miss, numbers);
-    if (proposal) return proposal;
-  }
-  return nothingLeft(input, miss, numbers);
+  const held = holdsStill(input, now);
+  if (held) return wait(held);
+  if (input.servingDigest === null) return firstBuild(input, now);
+  if (input.budget.p95Us === null) return wait('the model has no latency budget');
+  const evidence = weigh(input, now);
+  if (typeof evidence === 'string') return wait(evidence);
+  const cause = causeOf(input, evidence);
+  if (evidence.missing >= evidence.needed) return climb(input, { ...cause, trigger: 'budget-missed' });
+  return better(input, cause) ?? newRuntime(input, cause) ?? wait(whyContent(evidence));
 }
 
-interface Miss {
-  readonly p95Us: number;
-  readonly budgetUs: number;
-  readonly n: number;
-  readonly class: string;
+/** What forbids any step now, or null. */
+function holdsStill(input: LoopInput, now: number): string | null {
+  const { policy, busy } = input;
+  if (!policy.model) return 'automatic optimization is switched off for this model';
+  if (!policy.profile) return 'automatic optimization is switched off for this profile of the model';
+  if (busy) return `a ${busy} of this model is under way for this profile`;
+  const until = coolDownEnd(input, now);
+  return now < until ? `cools down for ${Math.ceil((until - now) / 1000)} s after the last attempt` : null;
 }
 
-/** The miss that calls for action, or why there is none. */
-function findMiss(input: LoopInput): Miss | string {
-  const { budget, latency, limits } = input;
-  if (!input.autoOptimize) return 'automatic optimization is switched off for this model';
-  if (budget.p95Us === null) return 'the model has no latency budget';
-  if (input.devices === 0) return 'no device of this profile serves the model';
-  if (!latency || latency.p95Us === null) return 'nothing measured yet';
-  if (latency.class === 'unstable' || latency.class === 'throttled') return `the last windows were ${latency.class}`;
-  if (latency.n < limits.samplesMin) return `${latency.n} samples so far, ${limits.samplesMin} needed`;
-  if (latency.p95Us <= budget.p95Us) return 'the budget is met';
-  if (latency.p95Us <= budget.p95Us * limits.hysteresis) return 'the budget is missed by less than the noise';
-  return { p95Us: latency.p95Us, budgetUs: budget.p95Us, n: latency.n, class: latency.class };
+/** Each build that was rolled back within a day doubles the quiet time. A rejected one changed nothing on a device. */
+function coolDownEnd({ history, limits }: LoopInput, now: number): number {
+  const back = history.filter(({ action, atMs }) => action === 'rolled-back' && now - atMs < DAY_MS);
+  const [last] = back;
+  return last ? last.atMs + limits.coolDownMs * 2 ** (back.length - 1) : 0;
 }
 
-function coolDownEnd(input: LoopInput): number {
-  const last = input.decisions.find((decision) => ['rejected', 'rolled-back'].includes(decision.action));
-  // A rejected build changed nothing on a device, so the ladder may be climbed on at once.
-  return last?.action === 'rolled-back' ? last.atMs + input.limits.coolDownMs : 0;
-}
-
-/** A served build that is none of ours counts as float: the ladder starts above it. */
-const rungOf = (served: LoopVariant | undefined): number => Math.max(0, LADDER.indexOf(served?.recipe ?? 'float'));
-
-/** A proposal for one rung, or null when it is spent: rejected, rolled back, or failed and said so. */
-function tryRecipe(input: LoopInput, recipe: Recipe, miss: string, numbers: Numbers): Proposal | null {
-  const variant = input.variants.find((candidate) => candidate.recipe === recipe);
-  if (!variant) return { kind: 'build', recipe, numbers, reason: `${miss}; ${recipe} is the next recipe` };
-  const spent = input.decisions.some(
-    (decision) => decision.variantId === variant.id && ['rejected', 'rolled-back'].includes(decision.action),
-  );
-  if (spent) return null;
-  if (variant.state === 'building') return { kind: 'wait', reason: `${recipe} is being built` };
-  const facts: Numbers = {
-    ...numbers,
-    accuracyDropPoints: variant.accuracyDrop,
-    maxAccuracyDropPoints: input.budget.maxAccuracyDrop,
-    proofSpeedup: variant.proofSpeedup,
-    sizeBytes: variant.sizeBytes,
-  };
-  const refusal = refuse(input, variant);
-  if (refusal) return { kind: 'rejected', variantId: variant.id, recipe, numbers: facts, reason: refusal };
-  const drop = variant.accuracyDrop === null ? 'accuracy not evaluated' : besideFloat(variant.accuracyDrop);
-  const speed =
-    variant.proofSpeedup === null ? 'speed not measured here' : `${variant.proofSpeedup.toFixed(2)}x in the proof`;
-  const reason = `${miss}; ${recipe} is ready: ${drop}, ${speed}`;
-  return { kind: 'rollout', variantId: variant.id, recipe, numbers: facts, reason };
-}
-
-const besideFloat = (drop: number): string =>
-  drop < 0 ? `${points(-drop)} points above float` : `${points(drop)} points below float`;
-const points = (value: number): string => (Math.round(value * 100) / 100).toString();
-
-/** Why a finished build may not go to devices, or null. */
-function refuse(input: LoopInput, variant: LoopVariant): string | null {
-  const { maxAccuracyDrop, maxSizeBytes } = input.budget;
-  if (variant.state === 'failed') return `the ${variant.recipe} build failed: ${variant.note ?? 'see its job'}`;
-  if (variant.method !== variant.recipe) return `the builder kept ${variant.method}: ${variant.note ?? 'no gain'}`;
-  if (maxAccuracyDrop !== null && variant.accuracyDrop === null)
-    return 'its accuracy was not evaluated, and the budget limits the drop';
-  if (maxAccuracyDrop !== null && variant.accuracyDrop! > maxAccuracyDrop) {
-    return `it loses ${points(variant.accuracyDrop!)} points, the budget allows ${maxAccuracyDrop}`;
-  }
-  if (variant.proofSpeedup !== null && variant.proofSpeedup <= 1) {
-    return `it is not faster than float in the proof (${variant.proofSpeedup.toFixed(2)}x)`;
-  }
-  const before = input.variants.find(({ recipe }) => recipe === LADDER[LADDER.indexOf(variant.recipe) - 1]);
-  if (variant.proofSpeedup !== null && before?.proofSpeedup && variant.proofSpeedup <= before.proofSpeedup) {
-    return `it is not faster than ${before.recipe} (${variant.proofSpeedup.toFixed(2)}x of float, ${before.proofSpeedup.toFixed(2)}x)`;
-  }
-  if (maxSizeBytes !== null && variant.sizeBytes !== null && variant.sizeBytes > maxSizeBytes) {
-    return `it has ${variant.sizeBytes} bytes, the budget allows ${maxSizeBytes}`;
-  }
-  return null;
-}
-
-/** Said once for a budget and the builds there are; a new build or another budget says it again. */
-function nothingLeft(input: LoopInput, miss: string, numbers: Numbers): Proposal {
-  if (input.decisions[0]?.action === 'nothing-left') return { kind: 'wait', reason: 'nothing is left to try' };
-  const measured = input.variants.filter((variant) => variant.measuredP95Us !== null);
-  const nearest = measured.toSorted((a, b) => a.measuredP95Us! - b.measuredP95Us!)[0];
-  const gap = nearest && numbers.budgetP95Us ? nearest.measuredP95Us! / numbers.budgetP95Us : null;
-  const tail = nearest
-    ? `nearest is ${nearest.method} with p95 ${nearest.measuredP95Us} us, ${gap!.toFixed(2)}x the budget`
-    : 'no build was measured on a device';
+function causeOf({ budget }: LoopInput, evidence: Evidence): Omit<Cause, 'trigger'> {
+  const { p95Us, p50Us, n, missing, measured, quarantined } = evidence;
+  const left = quarantined.length > 0 ? `; left out as unlike the others: ${quarantined.join(', ')}` : '';
   return {
-    kind: 'nothing-left',
-    variantId: nearest?.id ?? null,
-    recipe: nearest?.recipe ?? null,
-    numbers: { ...numbers, nearestP95Us: nearest?.measuredP95Us ?? null },
-    reason: `${miss}; no recipe is left: ${tail}`,
+    p50Us,
+    text:
+      missing > 0
+        ? `measured p95 ${p95Us} us misses the budget of ${budget.p95Us} us on ${missing} of ${measured} devices (n ${n}${left})`
+        : `measured p95 ${p95Us} us meets the budget of ${budget.p95Us} us (n ${n}${left})`,
+    numbers: {
+      ...{ measuredP95Us: p95Us, budgetP95Us: budget.p95Us, samples: n, devicesMissing: missing },
+      ...{ devicesMeasured: measured, devicesLeftOut: quarantined.length },
+    },
   };
+}
+
+const whyContent = ({ missing, measured, needed }: Evidence): string =>
+  missing > 0 ? `${missing} of ${measured} devices miss the budget, ${needed} needed` : 'the budget is met';
+
+/** A build that is clearly faster and loses nothing against what serves: it replaces it though the budget is met. */
+function better(input: LoopInput, cause: Omit<Cause, 'trigger'>): Proposal | null {
+  const served = servedOf(input);
+  if (!served) return null;
+  const candidate = input.variants
+    .filter((one) => beats(one, served, input) && !wasJudged(one, input))
+    .toSorted((a, b) => (b.proofSpeedup ?? 0) - (a.proofSpeedup ?? 0))[0];
+  if (!candidate) return null;
+  const text = `${candidate.recipe} beats the ${served.recipe} that serves, at no loss`;
+  return judge(candidate, input, { ...cause, trigger: 'better-candidate', text: `${cause.text}; ${text}` });
+}
+
+function beats(one: LoopVariant, served: LoopVariant, input: LoopInput): boolean {
+  if (one.state !== 'ready' || one.id === served.id || refuse(one, input)) return false;
+  if (one.proofSpeedup === null || served.proofSpeedup === null || one.accuracyDrop === null) return false;
+  const loses = served.accuracyDrop === null || one.accuracyDrop > served.accuracyDrop;
+  return !loses && one.proofSpeedup >= served.proofSpeedup * input.limits.clearGain;
+}
+
+/** Every build is sent out once: whatever came of it binds until the budget changes. */
+const wasJudged = ({ id }: LoopVariant, { history }: LoopInput): boolean =>
+  history.some(
+    ({ variantId, action }) =>
+      variantId === id && action !== 'build' && action !== 'approved' && action !== 'ask' && action !== 'try',
+  );
+
+/** What serves was proven with another runtime than the devices have now. */
+function newRuntime(input: LoopInput, cause: Omit<Cause, 'trigger'>): Proposal | null {
+  const served = servedOf(input);
+  const { builderRuntime, runtimes, limits, buildsToday, variants } = input;
+  if (!served?.runtime || served.runtime === builderRuntime || !runtimes.includes(builderRuntime)) return null;
+  if (variants.some(({ recipe, runtime }) => recipe === served.recipe && runtime === builderRuntime)) return null;
+  if (buildsToday >= limits.buildsPerDay) return null;
+  const reason = `the devices have ${builderRuntime} now, ${served.recipe} was proven with ${served.runtime}`;
+  return { kind: 'build', trigger: 'new-runtime', recipe: served.recipe, numbers: cause.numbers, skipped: [], reason };
+}
+
+/** Devices that serve no build of this version get one built as others have it; a person decides when it serves. */
+function firstBuild({ unbuilt, variants, limits, buildsToday }: LoopInput, now: number): Proposal {
+  if (!unbuilt) return wait('no device of this profile serves the model');
+  const { why, recipe, sinceMs } = unbuilt;
+  if (variants.some((one) => one.recipe === recipe)) return wait('it is built for this profile; a person rolls it out');
+  const left = sinceMs + limits.settleMs - now;
+  if (left > 0) return wait(`it is new: ${Math.ceil(left / 1000)} s are left to its owner`);
+  if (buildsToday >= limits.buildsPerDay)
+    return wait(`for tomorrow: ${buildsToday} builds were begun in the last 24 hours`);
+  const serving =
+    why === 'new-version' ? 'devices of this profile serve an earlier version' : 'other profiles serve it';
+  const reason = `${serving} as ${recipe}, and there is no such build for this profile`;
+  return { kind: 'build', trigger: why, recipe, numbers: {}, skipped: [], reason };
 }

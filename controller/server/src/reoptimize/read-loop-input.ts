@@ -1,44 +1,74 @@
+import type { DatasetEntity } from '../datasets/dataset.entity.js';
+import type { DeviceRecord } from '../devices/device.service.js';
+import type { Window } from '../devices/measurement.repository.js';
 import type { DeviceLatency } from '../devices/summarize.js';
-import type { BudgetStatus } from '../fleet/budget-status.js';
+import type { ModelEntity } from '../models/model.entity.js';
 import { accuracyDrop } from '../variants/choose-variant.js';
 import type { VariantEntity } from '../variants/variant.entity.js';
 import type { DecisionEntity } from './decision.entity.js';
-import type { LoopInput, LoopLimits, LoopVariant } from './loop.types.js';
-
-export const LOOP_LIMITS: LoopLimits = { samplesMin: 200, hysteresis: 1.02, coolDownMs: 10 * 60_000 };
+import { LOOP_LIMITS, type LoopDevice, type LoopInput, type LoopTable, type LoopVariant } from './loop.types.js';
+import type { Subject } from './subjects.js';
 
 /** What the loop reads of one model on one profile. */
 export interface LoopRows {
-  readonly status: BudgetStatus;
+  readonly subject: Subject;
+  readonly isOff: boolean;
+  /** Of the profile, whatever they serve. */
+  readonly devices: readonly DeviceRecord[];
+  /** Of what the devices serve now. */
+  readonly windows: readonly Window[];
   readonly variants: readonly VariantEntity[];
   /** Worst device's p95 by digest, from windows that can be trusted. */
   readonly measuredP95Us: ReadonlyMap<string, number>;
+  readonly dataset: Pick<DatasetEntity, 'calibrationSamples' | 'labelled'> | null;
+  readonly models: readonly ModelEntity[];
+  readonly table: LoopTable;
+  readonly builderRuntime: string;
   /** Made under the present budget; those of an earlier one do not bind. */
   readonly decisions: readonly DecisionEntity[];
+  readonly buildsToday: number;
   readonly busy: LoopInput['busy'];
 }
 
 /** Rows as the pure decision reads them. */
-export function readLoopInput(rows: LoopRows, limits: LoopLimits = LOOP_LIMITS): LoopInput {
-  const { model, latency, deviceIds, servingDigest } = rows.status;
+export function readLoopInput(rows: LoopRows): LoopInput {
+  const { model, status, unbuilt } = rows.subject;
+  const { isOff, table, builderRuntime, buildsToday, busy, dataset } = rows;
   return {
-    autoOptimize: model.autoOptimize,
-    budget: model.budget,
-    devices: deviceIds.length,
-    servingDigest,
-    latency: latency && {
-      ...{ p95Us: latency.p95Us, n: latency.n, class: latency.class },
-      measuredAtMs: Date.parse(latency.measuredAt),
+    policy: {
+      ...{ model: model.autoOptimize, profile: !isOff },
+      ...{ approval: model.requireApproval, contended: model.trustContended },
     },
+    ...{ budget: model.budget, servingDigest: status?.servingDigest ?? null, unbuilt },
+    devices: (status?.deviceIds ?? []).map((id) => toDevice(id, rows.windows)),
     variants: rows.variants.map((variant) => toVariant(variant, rows.measuredP95Us)),
-    busy: rows.busy,
-    decisions: rows.decisions.map(({ action, recipe, variantId, at }) => ({
+    data: { samples: dataset?.calibrationSamples ?? 0, labelled: dataset?.labelled ?? false },
+    ...{ table, builderRuntime, buildsToday, busy, limits: LOOP_LIMITS },
+    runtimes: [...new Set(rows.devices.flatMap(({ facts }) => facts?.runtimes ?? []).map(runtimeName))],
+    family: familyOf(model, rows.models),
+    history: rows.decisions.map(({ action, recipe, variantId, at }) => ({
       ...{ action, recipe, variantId },
       atMs: at.getTime(),
     })),
-    limits,
   };
 }
+
+/** A runtime as everybody names it: adapter and version. */
+export const runtimeName = ({ adapter, version }: { adapter: string; version: string }): string =>
+  `${adapter} ${version}`;
+
+const toDevice = (id: string, windows: readonly Window[]): LoopDevice => ({
+  id,
+  windows: windows
+    .filter(({ deviceId }) => deviceId === id)
+    .map(({ p50Us, p95Us, n, class: kind, endedAt }) => ({
+      p50Us,
+      p95Us,
+      n,
+      class: kind,
+      endedAtMs: endedAt.getTime(),
+    })),
+});
 
 function toVariant(variant: VariantEntity, measured: ReadonlyMap<string, number>): LoopVariant {
   const { id, recipe, method, state, note, digest, report, error } = variant;
@@ -47,8 +77,21 @@ function toVariant(variant: VariantEntity, measured: ReadonlyMap<string, number>
     accuracyDrop: accuracyDrop(report),
     sizeBytes: report?.variant.sizeBytes ?? null,
     proofSpeedup: report?.speedup ?? null,
+    runtime: report ? runtimeName(report.runtime) : null,
     measuredP95Us: digest === null ? null : (measured.get(digest) ?? null),
+    ...{ predictedUs: null, trialUs: null, createdAtMs: variant.createdAt.getTime() },
   };
+}
+
+/** Smaller models that answer with the same labels. */
+function familyOf(model: ModelEntity, models: readonly ModelEntity[]): LoopInput['family'] {
+  const labels = JSON.stringify(model.labels);
+  if (model.labels === null) return [];
+  return models
+    .filter(
+      (one) => one.name !== model.name && JSON.stringify(one.labels) === labels && one.sizeBytes < model.sizeBytes,
+    )
+    .map(({ name, sizeBytes }) => ({ name, sizeShare: sizeBytes / model.sizeBytes }));
 }
 
 /** The worst device of each digest, from clean and contended windows only. */

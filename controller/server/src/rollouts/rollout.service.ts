@@ -24,6 +24,8 @@ export interface NewRollout extends CreateRollout {
   readonly createdBy: string;
   readonly deviceIds?: readonly string[];
   readonly decisionId?: string;
+  /** Known before it is there, for one who notes first what it does. */
+  readonly id?: string;
 }
 
 /** Makes rollouts and takes people's commands; the ticker moves them on. */
@@ -47,7 +49,7 @@ export class RolloutService {
     const { deviceIds } = request;
     const matching = await this.devices.find(request.filter);
     const devices = deviceIds ? matching.filter((device) => deviceIds.includes(device.id)) : matching;
-    const id = newId('rol');
+    const id = request.id ?? newId('rol');
     const now = this.clock.now();
     const planned = planRollout(id, model.name, devices, chosen, request.groups, now);
     const rollout = newRollout(id, model, request, planned, devices.length, now);

@@ -16,7 +16,7 @@ import { EnrolmentService } from '../devices/enrolment.service.js';
 import { MeasurementService } from '../devices/measurement.service.js';
 import { ModelService } from '../models/model.service.js';
 import { DecisionRepository } from '../reoptimize/decision.repository.js';
-import { LOOP_LIMITS } from '../reoptimize/read-loop-input.js';
+import { LOOP_LIMITS } from '../reoptimize/loop.types.js';
 import { RolloutService } from '../rollouts/rollout.service.js';
 import { VariantService } from '../variants/variant.service.js';
 import { SampleEntity } from './sample.entity.js';
@@ -38,6 +38,9 @@ const STEP_LIMIT_MS = 180_000;
 const TRUST_MS = 60_000;
 const POLL_MS = 300;
 const REQUESTS = 50;
+
+/** Decisions after which nothing more comes by itself. */
+const ENDS = ['promoted', 'rolled-back', 'rejected', 'offered', 'nothing-left'];
 
 const STEPS = [
   'data',
@@ -243,6 +246,8 @@ export class SampleService implements OnApplicationShutdown {
     await this.models.update(modelId, {
       budget: { maxAccuracyDrop: 1, p95Us, maxSizeBytes: null },
       autoOptimize: true,
+      // Controller, builds and device share this machine, so no window is the device's alone.
+      trustContended: true,
     });
   }
 
@@ -260,7 +265,7 @@ export class SampleService implements OnApplicationShutdown {
     return this.#until('the closed loop comes to a result', async () => {
       const [latest] = await this.decisions.of(modelId, profile, new Date(0));
       if (!latest) await whileNothing();
-      return latest && latest.action !== 'build' && latest.action !== 'rollout' ? latest : null;
+      return latest && ENDS.includes(latest.action) ? latest : null;
     });
   }
 

@@ -27,7 +27,11 @@ import { MIGRATIONS } from '@espalier/server/migrations/index';
 import { ModelRepository } from '@espalier/server/models/model.repository';
 import { ModelService } from '@espalier/server/models/model.service';
 import { DecisionRepository } from '@espalier/server/reoptimize/decision.repository';
+import { DecisionLog } from '@espalier/server/reoptimize/decision-log';
 import { LoopService } from '@espalier/server/reoptimize/loop.service';
+import { LoopReader } from '@espalier/server/reoptimize/loop-reader';
+import { LoopSwitches } from '@espalier/server/reoptimize/loop-switches';
+import { RolloutJudge } from '@espalier/server/reoptimize/rollout-judge';
 import { ExecutionReports } from '@espalier/server/rollouts/execution-reports';
 import { OfferService } from '@espalier/server/rollouts/offer.service';
 import { RollbackService } from '@espalier/server/rollouts/rollback.service';
@@ -68,6 +72,7 @@ export interface Work {
   readonly ticker: RolloutTicker;
   readonly reports: ExecutionReports;
   readonly decisions: DecisionRepository;
+  readonly switches: LoopSwitches;
   readonly loop: LoopService;
 }
 
@@ -131,21 +136,26 @@ function wire(config: Config, database: OpenDatabase, signer: ManifestSigner): W
   const reports = new ExecutionReports(rolloutRows, ticker, clock, bus);
   const budgets = new BudgetStatuses(devices, models, variants, measurements);
   const decisions = new DecisionRepository(db);
-  const loop = new LoopService(
+  const switches = new LoopSwitches(db, clock, bus);
+  const reader = new LoopReader(
     budgets,
     variants,
+    models,
+    datasets,
+    devices,
     jobs,
-    rollouts,
     rolloutRows,
     measurements,
     decisions,
+    switches,
     clock,
-    bus,
-    events,
   );
+  const log = new DecisionLog(decisions, clock, bus);
+  const judge = new RolloutJudge(decisions, log, rollouts, rolloutRows, measurements);
+  const loop = new LoopService(reader, judge, variants, rollouts, decisions, log, clock, events);
   return {
     ...{ config, database, clock, published, devices, models, datasets, variants, variantRows, jobs, runner },
-    ...{ rollouts, rolloutRows, ticker, reports, decisions, loop },
+    ...{ rollouts, rolloutRows, ticker, reports, decisions, switches, loop },
   };
 }
 
