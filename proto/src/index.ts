@@ -11,4 +11,5 @@ export * from './preprocess.js';
 export * from './report.js';
 export * from './resize.js';
 export * from './schemas.js';
+export * from './stages.js';
 export * from './topics.js';

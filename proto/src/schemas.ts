@@ -5,6 +5,7 @@ import { GoldenFile, SignedManifest } from './manifest.js';
 import { AckMessage, UpMessage } from './messages.js';
 import { Preprocess } from './preprocess.js';
 import { Report } from './report.js';
+import { StagedModel } from './stages.js';
 
 /** Every JSON document that crosses a boundary, by the name of its schema file in proto/schema. */
 export const documents = {
@@ -15,6 +16,7 @@ export const documents = {
   manifest: SignedManifest,
   preprocess: Preprocess,
   report: Report,
+  stages: StagedModel,
   up: UpMessage,
 } as const;
 

@@ -229,3 +229,17 @@ export const LatencyTableUnfit = defineError<{ file: string; why: string }>(
   ({ file, why }) => `The latency table ${file} cannot be used: ${why}.`,
   () => 'Measure one for this model and profile with "espalier profile-ops".',
 );
+
+export const ExitUnfit = defineError<{ value: string; why: string; known: string }>(
+  'ESP_EXIT_UNFIT',
+  422,
+  ({ value, why }) => `An early exit cannot stand at ${value}: ${why}.`,
+  ({ known }) => `Name a feature map that all later layers are computed from: ${known}.`,
+);
+
+export const StagesUnfit = defineError<{ file: string; why: string }>(
+  'ESP_STAGES_UNFIT',
+  422,
+  ({ file, why }) => `The staged network cannot be used: ${file}: ${why}.`,
+  () => 'Write it again with "espalier exits"; stages.json and its files belong together.',
+);

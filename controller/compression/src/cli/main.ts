@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { evaluateCommand } from './evaluate.js';
+import { exitsCommand } from './exits.js';
 import { groupsCommand } from './groups.js';
 import { inspectCommand } from './inspect.js';
 import { optimizeCommand } from './optimize.js';
@@ -20,6 +21,7 @@ const program = new Command('espalier')
   .addCommand(pruneCommand(terminal, stop.signal))
   .addCommand(trainCommand(terminal, stop.signal))
   .addCommand(optimizeCommand(terminal, stop.signal))
+  .addCommand(exitsCommand(terminal, stop.signal))
   .addCommand(evaluateCommand(terminal, stop.signal))
   .addCommand(groupsCommand(terminal))
   .addCommand(inspectCommand(terminal))

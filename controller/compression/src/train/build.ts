@@ -27,6 +27,8 @@ export interface Objective {
   /** Weight of the distillation from the teacher's logits; 0 without a teacher. */
   readonly distillation: number;
   readonly hints: readonly Hint[];
+  /** Logits inside the network that learn the same as its output: early exits. */
+  readonly exits?: readonly string[];
 }
 
 export interface TrainingSpec {
@@ -111,7 +113,10 @@ export function buildTraining(graph: Graph, spec: TrainingSpec, dimsOf: (value: 
     forward.values.set(parameters[at]!.name, part);
     forward.wanted.add(part);
   }
-  const needed = ancestorsOf(graph, [logitsOf(graph), ...objective.hints.map(({ student }) => student)]);
+  const needed = ancestorsOf(graph, [
+    ...[logitsOf(graph), ...(objective.exits ?? [])],
+    ...objective.hints.map(({ student }) => student),
+  ]);
   for (const node of graph.nodes) if (needed.has(node)) forward.visit(node);
   const logits = forward.valueOf(logitsOf(graph));
   if (tape.shape(logits).length !== 2) {
@@ -160,10 +165,14 @@ function writeObjective(
     return name;
   };
   const dims = tape.shape(logits);
-  if (objective.labels > 0) terms.push(crossEntropy(tape, logits, feed(FED.target, dims), objective.labels));
+  const learning = [logits, ...(objective.exits ?? []).map((exit) => forward.valueOf(exit))];
+  if (objective.labels > 0) {
+    const target = feed(FED.target, dims);
+    for (const own of learning) terms.push(crossEntropy(tape, own, target, objective.labels));
+  }
   if (objective.distillation > 0) {
     const [teacher, temperature] = [feed(FED.teacher, dims), feed(FED.temperature, [])];
-    terms.push(distillation(tape, logits, teacher, temperature, objective.distillation));
+    for (const own of learning) terms.push(distillation(tape, own, teacher, temperature, objective.distillation));
   }
   for (const [at, hint] of objective.hints.entries()) {
     const student = forward.valueOf(hint.student);

@@ -2,6 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import {
   ModelProtoSchema,
+  TensorShapeProto_DimensionSchema,
   TensorShapeProtoSchema,
   TypeProto_TensorSchema,
   TypeProtoSchema,
@@ -17,9 +18,16 @@ const OPSET = 17n;
 const IR_VERSION = 9n;
 const DOMAINS = [MICROSOFT, 'com.microsoft.nchwc'];
 
-function valueInfo(name: string, dims: readonly number[]): ValueInfoProto {
-  const dim = dims.map((size) => ({ value: { case: 'dimValue' as const, value: BigInt(size) } }));
-  const shape = create(TensorShapeProtoSchema, { dim });
+/** A float32 value of these sizes; one that has a name may vary. */
+export function valueInfo(name: string, dims: readonly (number | string)[]): ValueInfoProto {
+  const dim = dims.map((size) =>
+    typeof size === 'string'
+      ? { value: { case: 'dimParam' as const, value: size } }
+      : { value: { case: 'dimValue' as const, value: BigInt(size) } },
+  );
+  const shape = create(TensorShapeProtoSchema, {
+    dim: dim.map((one) => create(TensorShapeProto_DimensionSchema, one)),
+  });
   const value = create(TypeProto_TensorSchema, { elemType: Type.FLOAT, shape });
   return create(ValueInfoProtoSchema, {
     name,

@@ -27,6 +27,10 @@ export interface StageContext {
   readonly workers: number;
   readonly dimsOf: { readonly student: (value: string) => Dims; readonly teacher: (value: string) => Dims };
   readonly signal?: AbortSignal | undefined;
+  /** Parameters that stay as they are, whatever the recipe says. */
+  readonly isFrozen?: ((parameter: string) => boolean) | undefined;
+  /** Logits inside the network that learn beside its output. */
+  readonly exits?: readonly string[] | undefined;
   /** After each step. */
   readonly onStep: (step: StepRecord) => void;
   /** After each epoch, with what a checkpoint needs. */
@@ -43,8 +47,8 @@ export interface StepRecord {
 export type StageState = Pick<Checkpoint, 'optimizer' | 'averaged' | 'lossScale'>;
 
 /** What stays as it is while only the head is trained: all but the last weighted operator's parameters. */
-function frozenOf(graph: Graph, stage: TrainStage): (name: string) => boolean {
-  if (stage.train === 'all') return () => false;
+function frozenOf(graph: Graph, stage: TrainStage, { isFrozen }: StageContext): (name: string) => boolean {
+  if (isFrozen || stage.train === 'all') return isFrozen ?? (() => false);
   const last = graph.nodes.filter(({ opType }) => ['Conv', 'Gemm', 'MatMul'].includes(opType)).at(-1);
   const heads = new Set(last?.inputs ?? []);
   return (name) => !heads.has(name);
@@ -76,9 +80,12 @@ export class Stage {
     const { distill, optimizer, batch } = stage;
     const weight = distill?.weight ?? 0;
     const spec: TrainingSpec = {
-      ...{ batch: batch / this.workers, block: context.block, isFrozen: frozenOf(graph, stage) },
+      ...{ batch: batch / this.workers, block: context.block, isFrozen: frozenOf(graph, stage, context) },
       isHalf: stage.precision === 'float16',
-      objective: { labels: 1 - weight, distillation: weight, hints: hintsOf(stage, context) },
+      objective: {
+        ...{ labels: 1 - weight, distillation: weight, hints: hintsOf(stage, context) },
+        exits: context.exits ?? [],
+      },
     };
     this.training = buildTraining(graph, spec, context.dimsOf.student);
     this.vector = initialVector(this.training.parameters);

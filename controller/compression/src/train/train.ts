@@ -25,6 +25,10 @@ const TEACHER_BATCH = 64;
 export interface TrainOptions extends TrainingData {
   readonly recipe: TrainRecipe;
   readonly teacher: Graph | null;
+  /** Parameters that stay as they are; by default the stages of the recipe say what learns. */
+  readonly isFrozen?: (parameter: string) => boolean;
+  /** Logits inside the network, returned beside its output, that learn the same: early exits. */
+  readonly exits?: readonly string[];
   /** Threads that compute at once. */
   readonly workers: number;
   /** File that the training is kept in after each epoch, and gone on from. */
@@ -80,7 +84,7 @@ export async function train(original: Graph, options: TrainOptions): Promise<Tra
         : null;
     const context: StageContext = {
       ...{ samples, asked, seed: seed + 1000 * index, block, signal, teacher },
-      workers: options.workers,
+      ...{ workers: options.workers, isFrozen: options.isFrozen, exits: options.exits },
       dimsOf: { student: shapesOf, teacher: teacherShapes },
       onStep: ({ epoch, step, steps, loss }) => progress.tell(index, epoch, (step + 1) / steps, loss),
       onEpoch: async (record, state) => {
@@ -118,10 +122,10 @@ async function keep(file: string, checkpoint: Checkpoint, notes: string[]): Prom
 }
 
 /** The digest of all that the result depends on. */
-function keyOf(graph: Graph, { recipe, data, seed, teacher, workers }: TrainOptions): string {
+function keyOf(graph: Graph, { recipe, data, seed, teacher, workers, exits }: TrainOptions): string {
   const hash = createHash('sha256').update(encodeModel(graph));
   if (teacher) hash.update(encodeModel(teacher));
-  return hash.update(JSON.stringify({ recipe, data: data.spec, n: data.n, seed, workers })).digest('hex');
+  return hash.update(JSON.stringify({ recipe, data: data.spec, n: data.n, seed, workers, exits })).digest('hex');
 }
 
 const inputDims = ({ shape }: TensorSpec, batch: number): number[] => [

@@ -1,0 +1,195 @@
+/** Makes a network with early exits: where they stand, what they learn, when a sample ends. */
+import type { Preprocess, StagedModel, TensorSpec } from '@espalier/proto';
+import { type Dataset, subset } from '../data/content.js';
+import { type BatchOptions, batches, firstFeeds } from '../data/feeds.js';
+import { DataUnfit, ExitUnfit } from '../errors.js';
+import { cloneGraph, encodeModel } from '../onnx/codec.js';
+import { Graph } from '../onnx/graph.js';
+import { removeDead } from '../passes/remove-dead.js';
+import { totalMacs } from '../prune/macs.js';
+import { argmax } from '../recipe/accuracy.js';
+import { prepare } from '../recipe/prepare.js';
+import { runShapes } from '../runtime/run-shapes.js';
+import { Session } from '../runtime/session.js';
+import { logitsOf } from '../train/build.js';
+import { TrainRecipe } from '../train/recipe.js';
+import { train } from '../train/train.js';
+import { chooseCuts, findCuts } from './cuts.js';
+import { addHeads, type Exit, type HeadKind } from './heads.js';
+import { splitStages } from './split.js';
+import { chooseThresholds, EXITS_MAX, fitTemperature, type ThresholdChoice } from './thresholds.js';
+
+/** Of the samples, one in so many is kept from training when thresholds have no data of their own. */
+const CALIBRATION_EVERY = 5;
+
+export interface ExitsOptions {
+  readonly model: string;
+  /** Labelled; the heads learn on it. */
+  readonly data: Dataset;
+  /** Labelled; the thresholds are chosen on it. By default one in five of `data`, which then trains nothing. */
+  readonly calibration: Dataset | null;
+  readonly input: TensorSpec;
+  readonly preprocess: Preprocess | null;
+  readonly seed: number;
+  readonly workers: number;
+  readonly signal?: AbortSignal | undefined;
+  /** How many exits, or the feature maps that they stand at. */
+  readonly at: number | readonly string[];
+  readonly head: HeadKind;
+  /** Epochs in which only the heads learn, and in which the whole network does after that. */
+  readonly epochs: number;
+  readonly jointEpochs: number;
+  /** Points of top-1 that may be lost. */
+  readonly maxDrop: number;
+  readonly onProgress?: (share: number, what: string) => void;
+}
+
+export interface MadeExits {
+  readonly stages: readonly Uint8Array[];
+  /** All of stages.json but the digests. */
+  readonly described: readonly Omit<StagedModel['stages'][number], 'sha256' | 'file'>[];
+  readonly classes: number;
+  readonly macs: number;
+  /** On the samples that the thresholds were chosen on. */
+  readonly calibration: ThresholdChoice & { readonly wholeAccuracy: number; readonly exitAccuracy: readonly number[] };
+}
+
+const feedingOf = ({ input, preprocess, seed, signal }: ExitsOptions): BatchOptions => ({
+  ...{ inputs: [input], preprocess, batchSize: 32, seed, signal },
+});
+
+function placesOf(graph: Graph, shapes: ReadonlyMap<string, readonly number[]>, { at, model }: ExitsOptions): string[] {
+  const known = findCuts(graph, shapes).map(({ value }) => value);
+  const unfit = (value: string, why: string) => ExitUnfit({ value, why, known: known.join(', ') || 'there is none' });
+  const wanted = typeof at === 'number' ? chooseCuts(graph, shapes, at).map(({ value }) => value) : at;
+  const wrong = wanted.find((value) => !known.includes(value));
+  if (wrong !== undefined) throw unfit(wrong, 'it is no feature map that alone leads on');
+  if (wanted.length === 0) throw unfit(model, 'no feature map of it alone leads on');
+  if (wanted.length > EXITS_MAX) throw unfit(wanted[EXITS_MAX]!, `there are at most ${EXITS_MAX} exits`);
+  return known.filter((value) => wanted.includes(value));
+}
+
+/** A copy that ends at one value. */
+function upTo(graph: Graph, value: string): Graph {
+  const { shell, nodes, constants, inputs, outputs } = cloneGraph(graph, [value]);
+  const kept = outputs.filter(({ name }) => name === value);
+  const part = new Graph(shell, { nodes: [...nodes], constants, inputs: [...inputs], outputs: kept });
+  removeDead.run(part);
+  return part;
+}
+
+/** Heads first, on the frozen network; then, where it is asked for, all of it together. */
+async function teach(
+  headed: { graph: Graph; exits: readonly Exit[] },
+  teacher: Graph,
+  data: Dataset,
+  options: ExitsOptions,
+): Promise<Graph> {
+  const { epochs, jointEpochs, input, preprocess, seed, workers, signal, onProgress } = options;
+  const own = new Set(teacher.constants.keys());
+  const exits = headed.exits.map(({ logits }) => logits);
+  const common = { data, input, preprocess, seed, workers, signal, teacher };
+  const distill = { weight: 0.7, temperature: { from: 2, to: 2 } };
+  const steps = epochs + jointEpochs;
+  let graph = cloneGraph(headed.graph);
+  if (epochs > 0) {
+    const optimizer = { kind: 'adamw', rate: 0.01 };
+    const recipe = TrainRecipe.parse({ freshNorm: false, stages: [{ name: 'heads', epochs, distill, optimizer }] });
+    const isFrozen = (name: string): boolean => own.has(name);
+    const tell = ({ share }: { share: number }) => onProgress?.((share * epochs) / steps, 'training the heads');
+    // What lies behind the last exit is not computed: nothing of it learns.
+    const front = upTo(graph, exits.at(-1)!);
+    const trained = await train(front, { ...common, exits: exits.slice(0, -1), recipe, isFrozen, onProgress: tell });
+    for (const [name, tensor] of trained.graph.constants) if (!isFrozen(name)) graph.constants.set(name, tensor);
+  }
+  if (jointEpochs > 0) {
+    const recipe = TrainRecipe.parse({ stages: [{ name: 'joint', epochs: jointEpochs, distill }] });
+    const tell = ({ share }: { share: number }) =>
+      onProgress?.((epochs + share * jointEpochs) / steps, 'training the whole');
+    ({ graph } = await train(graph, { ...common, exits, recipe, onProgress: tell }));
+  }
+  return graph;
+}
+
+/** The named values for all samples, each [n, classes]. */
+async function valuesOf(
+  graph: Graph,
+  names: readonly string[],
+  data: Dataset,
+  feeding: BatchOptions,
+): Promise<Float32Array[]> {
+  const session = await Session.open(encodeModel(graph), 'the network with exits');
+  const parts = names.map((): Float32Array[] => []);
+  try {
+    for await (const { feeds, size } of batches(data, feeding)) {
+      const made = await session.floats(feeds);
+      for (const [at, name] of names.entries()) {
+        const { data: values, dims } = made[name]!;
+        parts[at]!.push(values.slice(0, (values.length / dims[0]!) * size));
+      }
+    }
+  } finally {
+    await session.dispose();
+  }
+  return parts.map((chunks) => Float32Array.from(chunks.flatMap((chunk) => [...chunk])));
+}
+
+function percentRight(logits: Float32Array, labels: Int32Array): number {
+  const classes = logits.length / labels.length;
+  const right = labels.filter((label, at) => argmax(logits, at * classes, classes) === label).length;
+  return (100 * right) / labels.length;
+}
+
+/** @throws ESP_EXIT_UNFIT, ESP_DATA_UNFIT, and what training and preparation throw */
+export async function makeExits(original: Graph, options: ExitsOptions): Promise<MadeExits> {
+  const { data, input, maxDrop, head, seed, onProgress } = options;
+  const feeding = feedingOf(options);
+  const { graph: whole } = await prepare(original, data, feeding);
+  const feeds = await firstFeeds(data, feeding, 1);
+  if (!feeds) throw DataUnfit({ spec: data.spec, input: input.name, why: 'it is empty' });
+  const shapes = await runShapes(whole, feeds);
+  const places = placesOf(whole, shapes, options);
+  const classes = shapes.get(logitsOf(whole))!.at(-1)!;
+  const channels = (value: string): number => shapes.get(value)![1]!;
+  const headed = addHeads(whole, places, { kind: head, classes, channels, seed });
+  const [learnt, judged] = splitData(data, options.calibration);
+  const graph = await teach(headed, whole, learnt, options);
+  onProgress?.(1, 'choosing thresholds');
+  const traced = await runShapes(graph, feeds);
+  const stages = splitStages(graph, headed.exits, traced);
+  const macs = stages.map((stage) => totalMacs(stage, traced));
+  const costs = macs.map((_, at) => macs.slice(0, at + 1).reduce((sum, own) => sum + own, 0));
+  const output = whole.outputs[0]!.name;
+  const names = [...headed.exits.map(({ logits }) => logits), output];
+  const values = await valuesOf(graph, names, judged, feeding);
+  const [wholeValues] = await valuesOf(whole, [output], judged, feeding);
+  const labels = judged.labels!;
+  const wholeAccuracy = percentRight(wholeValues!, labels);
+  const last = values.at(-1)!;
+  const exits = values.slice(0, -1).map((logits) => ({ logits, temperature: fitTemperature(logits, labels) }));
+  const chosen = chooseThresholds({ exits, last, labels, costs, accuracyMin: wholeAccuracy - maxDrop - 1e-9 });
+  const described = stages.map((stage, at) => ({
+    ...{ input: stage.inputs[0]!.name, logits: names[at]!, feature: places[at] ?? null, macs: costs[at]! },
+    threshold: at < exits.length ? chosen.thresholds[at]! : 0,
+    temperature: exits[at]?.temperature ?? 1,
+  }));
+  const calibration = { ...chosen, wholeAccuracy, exitAccuracy: values.map((one) => percentRight(one, labels)) };
+  return { stages: stages.map(encodeModel), described, classes, macs: totalMacs(whole, shapes), calibration };
+}
+
+/** What is learnt on, and what the thresholds are chosen on. @throws ESP_DATA_UNFIT without labels */
+function splitData(data: Dataset, given: Dataset | null): [Dataset, Dataset] {
+  const all = Array.from({ length: data.n }, (_, at) => at);
+  const isJudged = (at: number): boolean => at % CALIBRATION_EVERY === 0;
+  const judged = given ?? subset(data, all.filter(isJudged));
+  if (!judged.labels) throw DataUnfit({ spec: judged.spec, input: 'labels', why: 'thresholds need labels' });
+  return [
+    given
+      ? data
+      : subset(
+          data,
+          all.filter((at) => !isJudged(at)),
+        ),
+    judged,
+  ];
+}
