@@ -15,6 +15,7 @@ import { logitsOf } from '../train/build.js';
 import { TrainRecipe } from '../train/recipe.js';
 import { train } from '../train/train.js';
 import { chooseCuts, findCuts } from './cuts.js';
+import { fitHeads } from './fit-heads.js';
 import { addHeads, type Exit, type HeadKind } from './heads.js';
 import { splitStages } from './split.js';
 import { chooseThresholds, EXITS_MAX, fitTemperature, type ThresholdChoice } from './thresholds.js';
@@ -69,10 +70,10 @@ function placesOf(graph: Graph, shapes: ReadonlyMap<string, readonly number[]>, 
   return known.filter((value) => wanted.includes(value));
 }
 
-/** A copy that ends at one value. */
-function upTo(graph: Graph, value: string): Graph {
-  const { shell, nodes, constants, inputs, outputs } = cloneGraph(graph, [value]);
-  const kept = outputs.filter(({ name }) => name === value);
+/** A copy that returns nothing but some of its outputs, in this order. */
+function upTo(graph: Graph, values: readonly string[]): Graph {
+  const { shell, nodes, constants, inputs, outputs } = cloneGraph(graph);
+  const kept = values.map((value) => outputs.find(({ name }) => name === value)!);
   const part = new Graph(shell, { nodes: [...nodes], constants, inputs: [...inputs], outputs: kept });
   removeDead.run(part);
   return part;
@@ -93,12 +94,12 @@ async function teach(
   const steps = epochs + jointEpochs;
   let graph = cloneGraph(headed.graph);
   if (epochs > 0) {
-    const optimizer = { kind: 'adamw', rate: 0.01 };
+    const optimizer = { kind: 'adamw', rate: 0.002 };
     const recipe = TrainRecipe.parse({ freshNorm: false, stages: [{ name: 'heads', epochs, distill, optimizer }] });
     const isFrozen = (name: string): boolean => own.has(name);
     const tell = ({ share }: { share: number }) => onProgress?.((share * epochs) / steps, 'training the heads');
     // What lies behind the last exit is not computed: nothing of it learns.
-    const front = upTo(graph, exits.at(-1)!);
+    const front = upTo(graph, exits.toReversed());
     const trained = await train(front, { ...common, exits: exits.slice(0, -1), recipe, isFrozen, onProgress: tell });
     for (const [name, tensor] of trained.graph.constants) if (!isFrozen(name)) graph.constants.set(name, tensor);
   }
@@ -153,6 +154,7 @@ export async function makeExits(original: Graph, options: ExitsOptions): Promise
   const channels = (value: string): number => shapes.get(value)![1]!;
   const headed = addHeads(whole, places, { kind: head, classes, channels, seed });
   const [learnt, judged] = splitData(data, options.calibration);
+  await fitHeads(headed.graph, headed.exits, learnt, feeding);
   const graph = await teach(headed, whole, learnt, options);
   onProgress?.(1, 'choosing thresholds');
   const traced = await runShapes(graph, feeds);
