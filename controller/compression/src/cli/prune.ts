@@ -96,12 +96,7 @@ export const pruneCommand = (terminal: Terminal, signal: AbortSignal): Command =
     .option('--global', 'with --ratio: the share is of all channels, wherever they cost least, not of every group')
     .option('--progressive', 'in steps, with training after each; needs --data')
     .addOption(new Option('--step <share>', 'share that a step of --progressive removes').argParser(share).default(0.1))
-    .option(
-      '--max-drop <points>',
-      'points that a step may lose before remedies are tried',
-      positive('--max-drop'),
-      2,
-    )
+    .option('--max-drop <points>', 'points that a step may lose before remedies are tried', positive('--max-drop'), 2)
     .option('--no-refit', 'only cut: shows what the refit is worth')
     .option('--samples <n>', 'samples to order and refit by', wholeNumber('--samples', 1, 1_000_000), 300)
     .option('--seed <number>', 'seed of random inputs and random importance', wholeNumber('--seed', 0, 2 ** 32 - 1), 1)
