@@ -150,12 +150,15 @@ export const NothingPrunable = defineError<{ why: string }>(
   () => 'See "espalier groups MODEL"; --tied adds groups that residual connections tie together.',
 );
 
-export const PruneBudgetMissed = defineError<{ wanted: number; nearest: number; unit: 'macs' | 'us' }>(
+/** What a pruning budget is counted in. */
+export type CostUnit = 'macs' | 'us' | 'weights';
+const COSTS: Record<CostUnit, string> = { macs: 'multiply-accumulates', us: 'latency', weights: 'weights' };
+
+export const PruneBudgetMissed = defineError<{ wanted: number; nearest: number; unit: CostUnit }>(
   'ESP_PRUNE_BUDGET_MISSED',
   422,
   ({ wanted, nearest, unit }) =>
-    `No widths bring the network to ${percent(wanted)} of its ${unit === 'us' ? 'latency' : 'multiply-accumulates'}; ` +
-    `${percent(nearest)} is the nearest.`,
+    `No widths bring the network to ${percent(wanted)} of its ${COSTS[unit]}; ` + `${percent(nearest)} is the nearest.`,
   () => 'Ask for less, add --tied, or take a smaller network of the family.',
 );
 

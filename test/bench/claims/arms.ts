@@ -9,12 +9,11 @@ import type { Arm, Lab } from './lab.ts';
 
 export const MODEL = 'cifar10-resnet20';
 const TEACHER = 'cifar10-resnet56';
+/** Each is seen once, unless an arm says otherwise. */
 const SAMPLES = 5000;
-/** Passes: two epochs of 5,000 images, unless an arm says otherwise. */
-const EPOCHS = 2;
 
 export const stageOf = (more: object = {}) => ({
-  ...{ epochs: EPOCHS, batch: 64, optimizer: { rate: 0.02, weightDecay: 5e-4, warmup: 0.1 } },
+  ...{ epochs: 1, batch: 64, optimizer: { rate: 0.02, weightDecay: 5e-4, warmup: 0.1 } },
   augment: { flip: true, shift: 4 },
   ...more,
 });
@@ -67,13 +66,12 @@ export const steppedArm = (id: string, ratio: number, steps: number): Arm => ({
   id,
   async run(lab, seed) {
     const subject = await lab.subject(MODEL);
-    const passes = (EPOCHS * SAMPLES) / steps;
+    const passes = SAMPLES / steps;
     let graph = subject.graph;
     for (let step = 0; step < steps; step++) {
       graph = await subject.cut({ importance: 'l1', ratio: (ratio * (step + 1)) / steps, from: graph, seed });
-      const from = (step * passes) % SAMPLES;
-      const recipe = { stages: [stageOf({ epochs: 1 })] };
-      graph = (await subject.train(graph, recipe, { from, to: from + passes }, null, seed + 100 * step)).graph;
+      const part = { from: step * passes, to: (step + 1) * passes };
+      graph = (await subject.train(graph, { stages: [stageOf()] }, part, null, seed + 100 * step)).graph;
     }
     return (await subject.top1(graph)).top1;
   },
@@ -85,10 +83,12 @@ export const chainedArm = (id: string, ratios: readonly number[]): Arm => ({
   async run(lab, seed) {
     const subject = await lab.subject(MODEL);
     let teacher = subject.graph;
-    for (const ratio of ratios) {
+    for (const [at, ratio] of ratios.entries()) {
       const student = await subject.cut({ importance: 'l1', ratio, seed });
-      const stage = stageOf({ epochs: EPOCHS / ratios.length, distill: { weight: 0.9 } });
-      teacher = (await subject.train(student, { stages: [stage] }, SAMPLES, teacher, seed)).graph;
+      const stage = stageOf({ distill: { weight: 0.9 } });
+      const passes = SAMPLES / ratios.length;
+      const part = { from: at * passes, to: (at + 1) * passes };
+      teacher = (await subject.train(student, { stages: [stage] }, part, teacher, seed)).graph;
     }
     return (await subject.top1(teacher)).top1;
   },

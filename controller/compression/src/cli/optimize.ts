@@ -74,21 +74,25 @@ const figuresOf = ({ recipe, top1, drop, p50Us, speedup, sizeRatio }: Point) => 
   sizeRatio: rounded(sizeRatio, 3),
 });
 
-const summaryOf = ({ points, chosen, met, missed }: Optimized) => ({
-  ...{ met, missed, chosen: figuresOf(chosen), front: points.map(figuresOf) },
+const summaryOf = ({ points, chosen, met, missed, proposals }: Optimized) => ({
+  ...{ met, missed, proposals, chosen: figuresOf(chosen), front: points.map(figuresOf) },
 });
 
 const line = ({ recipe, top1, p50Us, speedup, sizeRatio }: Point): string[] => [
   ...[recipe, percent(top1), p50Us === null ? '-' : `${p50Us} us`, times(speedup), times(sizeRatio)],
 ];
 
-function describe({ points, chosen, met, missed }: Optimized, { maxDrop }: Budgets): string {
+function describe({ points, chosen, met, missed, proposals }: Optimized, { maxDrop }: Budgets): string {
   const table = alignColumns([['RECIPE', 'TOP-1', 'P50', 'SPEED', 'SMALLER'], ...points.map(line)]);
   if (met) return `${table}Chosen: ${chosen.recipe}; it keeps to every budget.\n`;
+  const smaller = proposals.map(({ kind, value, predictedUs }) => {
+    const what = kind === 'width' ? `${value} of the width` : `${value} pixels a side`;
+    return `A network of this family with ${what} would take about ${predictedUs.toFixed(0)} us.\n`;
+  });
   const by = Object.entries(missed).map(([budget, amount]) =>
     budget === 'maxDrop'
       ? `${amount.toFixed(2)} points more than the ${maxDrop} that may be lost`
       : `${budget} by ${(100 * amount).toFixed(0)} %`,
   );
-  return `${table}No build keeps to every budget. The nearest, ${chosen.recipe}, misses ${by.join(' and ')}.\n`;
+  return `${table}No build keeps to every budget. The nearest, ${chosen.recipe}, misses ${by.join(' and ')}.\n${smaller.join('')}`;
 }

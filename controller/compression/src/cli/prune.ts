@@ -34,6 +34,7 @@ interface Flags {
   readonly output: string;
   readonly ratio?: number;
   readonly macs?: number;
+  readonly weights?: number;
   readonly latency?: number;
   readonly table?: string;
   readonly importance: Importance;
@@ -74,6 +75,11 @@ export const pruneCommand = (terminal: Terminal, signal: AbortSignal): Command =
         .conflicts('ratio'),
     )
     .addOption(
+      new Option('--weights <share>', 'share of the weights to keep, and so of the file')
+        .argParser(share)
+        .conflicts(['ratio', 'macs', 'latency']),
+    )
+    .addOption(
       new Option('--latency <share>', 'share of the latency to keep, by a table of `espalier profile-ops`')
         .argParser(share)
         .conflicts(['ratio', 'macs']),
@@ -104,8 +110,9 @@ export const pruneCommand = (terminal: Terminal, signal: AbortSignal): Command =
     .option('--json', 'print the result as one JSON line')
     .action((model: string, flags: Flags) => run(model, flags, terminal, signal));
 
-async function targetOf({ ratio, global, macs, latency, table }: Flags): Promise<SteppedTarget> {
+async function targetOf({ ratio, global, macs, weights, latency, table }: Flags): Promise<SteppedTarget> {
   if (latency !== undefined) return { latency, table: await readTable(table) };
+  if (weights !== undefined) return { weights };
   return macs === undefined ? { ratio: ratio ?? 0.3, global: global === true } : { macs };
 }
 

@@ -1,4 +1,5 @@
 /** Multiply-accumulates of a network, the cost that stands in where no latency was measured. */
+import type { CostUnit } from '../errors.js';
 import type { Graph } from '../onnx/graph.js';
 import { intOf, type Node } from '../onnx/node.js';
 import { elementCount } from '../onnx/tensor.js';
@@ -25,9 +26,9 @@ export const totalMacs = (graph: Graph, shapes: Shapes): number =>
 export const isDepthwise = (graph: Graph, node: Node): boolean =>
   node.opType === 'Conv' && intOf(node, 'group', 1) > 1 && graph.constantOf(node, 1)?.dims[1] === 1;
 
-/** What widths are chosen by: multiply-accumulates, or a measured latency. */
+/** What widths are chosen by: multiply-accumulates, the number of weights, or a measured latency. */
 export interface CostModel {
-  readonly unit: 'macs' | 'us';
+  readonly unit: CostUnit;
   /** The part of a node's cost that changes with its width. */
   ofNode(graph: Graph, node: Node, shapes: Shapes): number;
   /** Cost of a whole network. */
@@ -35,3 +36,12 @@ export interface CostModel {
 }
 
 export const macsCost: CostModel = { unit: 'macs', ofNode: macsOf, of: totalMacs };
+
+const weightsOf = (graph: Graph, node: Node): number => elementCount(graph.constantOf(node, 1)?.dims ?? [0]);
+
+/** What a file's size goes by. */
+export const weightsCost: CostModel = {
+  unit: 'weights',
+  ofNode: weightsOf,
+  of: (graph) => graph.nodes.reduce((sum, node) => sum + weightsOf(graph, node), 0),
+};

@@ -5,19 +5,20 @@ import type { Graph } from '../onnx/graph.js';
 import { verify } from '../onnx/verify.js';
 import { type Cut, checkCut, cutTo, cutToBudget, globalWidths, uniformWidths } from './fit.js';
 import type { Groups } from './groups.js';
-import { type CostModel, macsCost, totalMacs } from './macs.js';
+import { type CostModel, macsCost, totalMacs, weightsCost } from './macs.js';
 import { type OrderOptions, orderPruning, type Prunable } from './prunable.js';
 import { refit } from './refit.js';
 import type { Trace } from './trace.js';
 
 /**
  * A share of every group's channels to remove, or of all channels wherever they cost least; a width for each group; or a
- * share of the cost to keep: multiply-accumulates, or a table's latency.
+ * share of the cost to keep: multiply-accumulates, weights, or a table's latency.
  */
 export type PruneTarget =
   | { readonly ratio: number; readonly global?: boolean }
   | { readonly widths: ReadonlyMap<string, number> }
   | { readonly macs: number }
+  | { readonly weights: number }
   | { readonly latency: number; readonly table: LatencyTable };
 
 export interface CutOptions {
@@ -82,6 +83,7 @@ function cutFor(subject: Prunable, target: PruneTarget, cost: CostModel): Promis
   if ('widths' in target) return cutTo(subject, target.widths);
   if ('ratio' in target)
     return cutTo(subject, (target.global ? globalWidths : uniformWidths)(subject, 1 - target.ratio));
+  if ('weights' in target) return cutToBudget(subject, target.weights, weightsCost);
   return cutToBudget(subject, 'macs' in target ? target.macs : target.latency, cost);
 }
 

@@ -113,7 +113,7 @@ async function quantizeStep(options: BuildOptions, inputs: Inputs, tell: Tell): 
   const narrowing = (prepared: Graph): Promise<Narrowed> =>
     narrow(prepared, {
       ...{ profile, data, feeding: inputs.feeding, maxDrop: maxDrop ?? DEFAULT_MAX_DROP },
-      minutes: options.minutes ?? DEFAULT_MINUTES,
+      ...{ minutes: options.minutes ?? DEFAULT_MINUTES, weights: options.weights ?? null },
       onProgress: (share, what) => tell('quantize', from * share, what),
     });
   const onProgress = (share: number): void => tell('quantize', from + (1 - from) * share);

@@ -1,14 +1,13 @@
 /** The pruning step of a recipe: the narrowest network whose accuracy lasts, judged on calibration data alone. */
 import { type Dataset, subset } from '../data/content.js';
 import type { BatchOptions } from '../data/feeds.js';
-import { GradientMissing, NothingPrunable, PruneBudgetMissed, TrainingDiverged } from '../errors.js';
+import { NothingPrunable, PruneBudgetMissed } from '../errors.js';
 import type { HardwareProfile } from '../hardware/profile.js';
 import type { Graph } from '../onnx/graph.js';
 import type { PassRecord } from '../passes/index.js';
-import { orderPruning, type Prunable } from '../prune/prunable.js';
-import { type Pruned, pruneTo } from '../prune/prune.js';
-import { top1Of } from './top1.js';
-import { epochsWithin, tune } from './tune.js';
+import { orderPruning } from '../prune/prunable.js';
+import { CUTTING_PART, type Cut, cutEach, openJudge, shrink, TUNINGS_MAX, tuneNarrowest } from './cuts.js';
+import { epochsWithin } from './tune.js';
 
 export interface NarrowOptions {
   readonly profile: HardwareProfile;
@@ -16,6 +15,8 @@ export interface NarrowOptions {
   readonly feeding: BatchOptions;
   /** Points of accuracy that the finished build may lose. */
   readonly maxDrop: number;
+  /** Share of the weights to keep, whatever that loses; null for as few multiply-accumulates as accuracy allows. */
+  readonly weights: number | null;
   /** Time that training may take; 0 for none. */
   readonly minutes: number;
   readonly onProgress?: ((share: number, what: string) => void) | undefined;
@@ -29,38 +30,20 @@ export interface Narrowed {
   readonly notes: readonly string[];
 }
 
-/** Shares of the multiply-accumulates to keep, tried in this order until accuracy gives out. */
-const SHARES = [0.85, 0.7, 0.6, 0.5, 0.4, 0.3];
 /** Of the drop that is allowed, so much may go to pruning; quantization takes its part after it. */
 const PRUNING_PART = 0.7;
 /** Points that a few epochs of distillation have won back after a refit. */
 const TUNABLE_DROP = 4;
-/** Trainings of one build: the narrowest network first, then a wider one. */
-const TUNINGS_MAX = 2;
-/** The part of the bar that cutting takes when training follows. */
-const CUTTING_PART = 0.2;
+/** Epochs that have paid for a network that lost little. */
+const TUNED_EPOCHS_MAX = 4;
+/** Epochs that a network cut to a size has paid for: it has more to win back. */
+const SHRUNK_EPOCHS_MAX = 12;
 const FITTED_MAX = 300;
 const JUDGED_MAX = 2000;
 const JUDGED_MIN = 100;
 
 /** The numbers of `n` samples from `from` on. */
 const run = (from: number, n: number): number[] => Array.from({ length: n }, (_, at) => from + at);
-
-interface Cut {
-  readonly pruned: Pruned;
-  readonly drop: number;
-  /** Epochs of distillation. */
-  readonly epochs: number;
-}
-
-/** What a network is narrowed by: parts of the calibration data for fitting, judging and learning. */
-interface Judge {
-  readonly data: Dataset;
-  /** Top-1 of the whole network on it. */
-  readonly float: number;
-  readonly secondsPerSample: number;
-  readonly limit: number;
-}
 
 export async function narrow(graph: Graph, options: NarrowOptions): Promise<Narrowed> {
   const { data, feeding, profile, maxDrop, onProgress } = options;
@@ -78,12 +61,22 @@ export async function narrow(graph: Graph, options: NarrowOptions): Promise<Narr
   // them too, or its lack of memory would pass for a loss. The report's evaluation is what holds in the end.
   const learnt = data;
   const { secondsPerSample } = judge;
-  const epochs = epochsWithin({ samples: learnt.n, secondsPerSample, minutes: options.minutes / TUNINGS_MAX });
+  const { minutes, weights } = options;
+  const allowance = {
+    samples: learnt.n,
+    secondsPerSample,
+    minutes: weights === null ? minutes / TUNINGS_MAX : minutes,
+  };
+  const epochs = epochsWithin(allowance, weights === null ? TUNED_EPOCHS_MAX : SHRUNK_EPOCHS_MAX);
   try {
     const subject = await orderPruning(graph, {
       ...{ importance: 'obs', alignment: profile.alignment, tied: false, seed: feeding.seed },
       ...{ data: subset(data, run(0, fitted)), feeding: { ...feeding, limit: fitted } },
     });
+    const training = { data: learnt, feeding, epochs };
+    if (weights !== null) {
+      return describe(await shrink(subject, graph, judge, { ...training, weights }, onProgress), judged);
+    }
     const part = epochs > 0 ? CUTTING_PART : 1;
     const cuts = await cutEach(
       subject,
@@ -91,7 +84,6 @@ export async function narrow(graph: Graph, options: NarrowOptions): Promise<Narr
       epochs > 0 ? Math.max(TUNABLE_DROP, judge.limit) : judge.limit,
       (share) => onProgress?.(part * share, 'removing channels'),
     );
-    const training = { data: learnt, feeding, epochs };
     const best =
       epochs > 0
         ? await tuneNarrowest(graph, cuts, judge, training, (share) =>
@@ -103,55 +95,6 @@ export async function narrow(graph: Graph, options: NarrowOptions): Promise<Narr
     if (NothingPrunable.is(error) || PruneBudgetMissed.is(error)) return whole(error.message.replace(/\.$/, ''));
     throw error;
   }
-}
-
-/** Cuts to one share after the other, until one loses more than `most` points. */
-async function cutEach(
-  subject: Prunable,
-  judge: Judge,
-  most: number,
-  onProgress: (share: number) => void,
-): Promise<Cut[]> {
-  const cuts: Cut[] = [];
-  for (const [at, macs] of SHARES.entries()) {
-    onProgress(at / SHARES.length);
-    const pruned = await pruneTo(subject, { target: { macs }, refit: true });
-    const drop = judge.float - (await top1Of(pruned.graph, judge.data, subject.feeding));
-    if (drop > most) break;
-    cuts.push({ pruned, drop, epochs: 0 });
-  }
-  return cuts;
-}
-
-/** Trains the narrowest of the cuts, then a wider one; otherwise the narrowest that lasts without. */
-async function tuneNarrowest(
-  teacher: Graph,
-  cuts: readonly Cut[],
-  judge: Judge,
-  training: { data: Dataset; feeding: BatchOptions; epochs: number },
-  onProgress: (share: number) => void,
-): Promise<Cut | null> {
-  const untrained = cuts.findLast(({ drop }) => drop <= judge.limit) ?? null;
-  const narrower = cuts.slice(untrained ? cuts.indexOf(untrained) + 1 : 0).reverse();
-  for (const [at, cut] of narrower.slice(0, TUNINGS_MAX).entries()) {
-    const told = (share: number): void => onProgress((at + share) / TUNINGS_MAX);
-    try {
-      const graph = await tune(cut.pruned.graph, teacher, { ...training, onProgress: told });
-      const drop = judge.float - (await top1Of(graph, judge.data, training.feeding));
-      if (drop <= judge.limit) return { pruned: { ...cut.pruned, graph }, drop, epochs: training.epochs };
-    } catch (error) {
-      // What cannot be trained is left as it was cut.
-      if (!GradientMissing.is(error) && !TrainingDiverged.is(error)) throw error;
-      break;
-    }
-  }
-  return untrained;
-}
-
-async function openJudge(graph: Graph, data: Dataset, feeding: BatchOptions, limit: number): Promise<Judge> {
-  const started = performance.now();
-  const float = await top1Of(graph, data, feeding);
-  return { data, float, limit, secondsPerSample: (performance.now() - started) / 1000 / data.n };
 }
 
 function describe({ pruned, drop, epochs }: Cut, judged: number): Narrowed {

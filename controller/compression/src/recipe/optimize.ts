@@ -1,11 +1,12 @@
 /** The search over recipes for one profile: each is built and proven, and the budgets decide. */
 import path from 'node:path';
-import type { Preprocess, Recipe, Report } from '@espalier/proto';
+import type { Preprocess, Recipe, Report, TensorSpec } from '@espalier/proto';
 import { parseSpec } from '../data/spec.js';
 import { SpecInvalid } from '../errors.js';
 import type { HardwareProfile } from '../hardware/profile.js';
 import { buildVariant } from './build.js';
 import type { Progress } from './options.js';
+import { type Proposal, proposeSmaller } from './propose.js';
 
 export interface Budgets {
   /** Points of top-1 that may be lost. */
@@ -86,10 +87,22 @@ export interface Optimized {
   readonly chosen: Point;
   readonly met: boolean;
   readonly missed: Record<string, number>;
+  /** Smaller members of the family that would likely keep to a missed latency. */
+  readonly proposals: readonly Proposal[];
   readonly report: Report;
   /** Folder of the chosen artifact. */
   readonly folder: string;
 }
+
+/** What a file holds beside its weights, as a share of the one that is wanted. */
+const BESIDE_WEIGHTS = 0.12;
+
+/**
+ * The share of the weights that an int8 build may keep to be so many times smaller than float; null where int8 alone is, or
+ * no size was asked for. Pure.
+ */
+export const weightsFor = (sizeRatio: number | null, int8Ratio: number): number | null =>
+  sizeRatio === null || int8Ratio >= sizeRatio ? null : (int8Ratio / sizeRatio) * (1 - BESIDE_WEIGHTS);
 
 const RECIPES: readonly Recipe[] = ['float', 'int8', 'pruned-int8'];
 
@@ -98,11 +111,15 @@ export async function optimize(options: OptimizeOptions): Promise<Optimized> {
   const { budgets, data, onPoint, outDir, ...build } = options;
   const { fit, judge } = splitSpec(data);
   const built: { point: Point; report: Report; folder: string }[] = [];
+  let side: number | null = null;
   for (const recipe of RECIPES) {
+    const int8 = built.find(({ point }) => point.recipe === 'int8');
+    const weights = recipe === 'pruned-int8' && int8 ? weightsFor(budgets.sizeRatio, int8.point.sizeRatio) : null;
     const folder = path.join(outDir, recipe);
-    const { report } = await buildVariant({
-      ...{ ...build, recipe, outDir: folder, calibrate: fit, evaluate: judge, maxDrop: budgets.maxDrop },
+    const { report, inputs } = await buildVariant({
+      ...{ ...build, recipe, outDir: folder, calibrate: fit, evaluate: judge, maxDrop: budgets.maxDrop, weights },
     });
+    side = sideOf(inputs);
     const point = pointOf(recipe, report);
     built.push({ point, report, folder });
     onPoint?.(point);
@@ -110,7 +127,22 @@ export async function optimize(options: OptimizeOptions): Promise<Optimized> {
   const points = built.map(({ point }) => point);
   const { point, met } = choosePoint(points, budgets);
   const { report, folder } = built.find((one) => one.point === point)!;
-  return { points, chosen: point, met, missed: misses(point, budgets), report, folder };
+  const missed = misses(point, budgets);
+  const proposals = missed.latencyUs === undefined ? [] : proposalsFor(points, budgets, side);
+  return { points, chosen: point, met, missed, proposals, report, folder };
+}
+
+/** Side of a square image, [N, 3, S, S]. */
+function sideOf([input]: readonly TensorSpec[]): number | null {
+  const [, channels, height, width] = input?.shape ?? [];
+  return (channels === 1 || channels === 3) && typeof height === 'number' && height === width ? height : null;
+}
+
+/** Reckoned from the fastest build that is accurate enough. */
+function proposalsFor(points: readonly Point[], { maxDrop, latencyUs }: Budgets, side: number | null): Proposal[] {
+  const accurate = points.filter(({ drop, p50Us }) => p50Us !== null && (drop ?? 0) <= maxDrop);
+  const p50Us = Math.min(...accurate.map(({ p50Us }) => p50Us!));
+  return latencyUs === null || accurate.length === 0 ? [] : proposeSmaller({ p50Us, side, latencyUs });
 }
 
 function pointOf(recipe: Recipe, { float, variant, speedup, sizeRatio }: Report): Point {

@@ -26,6 +26,8 @@ export interface BuildOptions {
   readonly recipe: Recipe;
   /** Points of accuracy that `pruned-int8` may give up; by default 1. */
   readonly maxDrop?: number | null;
+  /** Share of the weights that `pruned-int8` keeps, at whatever loss; by default as few multiply-accumulates as accuracy allows. */
+  readonly weights?: number | null;
   /** Time that the training of `pruned-int8` and a search may take, by default 30; 0 for no training. */
   readonly minutes?: number | null;
   /** With budgets, builds with nodes in float are searched until these are kept to. */

@@ -117,7 +117,7 @@ const judgingPart = (data: Dataset): Dataset =>
 /** The share that a target removes in the end. */
 const removedBy = (target: SteppedTarget): number => {
   if ('ratio' in target) return target.ratio;
-  return 1 - ('macs' in target ? target.macs : target.latency);
+  return 1 - ('macs' in target ? target.macs : 'weights' in target ? target.weights : target.latency);
 };
 
 /** Widths count from the whole network, budgets from the one that stands. */
@@ -128,6 +128,7 @@ function stepTarget(
 ): PruneTarget {
   if ('ratio' in target) return { widths: (target.global ? globalWidths : uniformWidths)(first, 1 - removed) };
   const share = (1 - removed) / (1 - done);
+  if ('weights' in target) return { weights: share };
   return 'macs' in target ? { macs: share } : { latency: share, table: target.table };
 }
 

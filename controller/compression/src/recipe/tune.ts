@@ -8,7 +8,6 @@ import { train } from '../train/train.js';
 
 /** Fewer samples than this teach a network their own noise. */
 export const TUNED_SAMPLES_MIN = 1000;
-const EPOCHS_MAX = 4;
 /** Forward, backward and the update of a step, in forward passes of the same samples: 3 to 3.5 were measured. */
 const STEP_IN_FORWARDS = 3.5;
 
@@ -20,11 +19,11 @@ export interface Allowance {
   readonly minutes: number;
 }
 
-/** Epochs that fit into the time, at most as many as have paid; 0 when there is too little time or data. */
-export function epochsWithin({ samples, secondsPerSample, minutes }: Allowance): number {
+/** Epochs that fit into the time, at most `most`; 0 when there is too little time or data. */
+export function epochsWithin({ samples, secondsPerSample, minutes }: Allowance, most: number): number {
   if (samples < TUNED_SAMPLES_MIN) return 0;
   const epochSeconds = samples * secondsPerSample * STEP_IN_FORWARDS;
-  return Math.min(EPOCHS_MAX, Math.floor((60 * minutes) / epochSeconds));
+  return Math.min(most, Math.floor((60 * minutes) / epochSeconds));
 }
 
 export interface TuneOptions {

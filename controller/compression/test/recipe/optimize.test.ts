@@ -1,4 +1,12 @@
-import { type Budgets, choosePoint, misses, type Point, splitSpec } from '@espalier/compression/recipe/optimize';
+import {
+  type Budgets,
+  choosePoint,
+  misses,
+  type Point,
+  splitSpec,
+  weightsFor,
+} from '@espalier/compression/recipe/optimize';
+import { proposeSmaller } from '@espalier/compression/recipe/propose';
 import t from 'tap';
 
 const point = (recipe: Point['recipe'], drop: number, p50Us: number | null, sizeRatio: number): Point => ({
@@ -27,5 +35,27 @@ t.test('one SPEC becomes two that share no sample', (t) => {
   t.same(splitSpec('csv:a.csv'), { fit: 'csv:a.csv?not-every=5', judge: 'csv:a.csv?every=5' });
   t.same(splitSpec('cifar10:f?to=10').judge, 'cifar10:f?to=10&every=5');
   t.throws(() => splitSpec('csv:a.csv?every=2'), { code: 'ESP_DATA_SPEC_INVALID' });
+  t.end();
+});
+
+t.test('a size beyond int8 tells how many weights may stay', (t) => {
+  t.equal(weightsFor(null, 3.5), null);
+  t.equal(weightsFor(3, 3.5), null, 'int8 alone is small enough');
+  const share = weightsFor(10, 3.5)!;
+  t.ok(share > 0.25 && share < 0.35, `${share}`);
+  t.end();
+});
+
+t.test('where every build is too slow, smaller members of the family are proposed with their likely latency', (t) => {
+  t.same(proposeSmaller({ p50Us: 400, side: 224, latencyUs: 300 }), [
+    { kind: 'width', value: 0.75, predictedUs: 225 },
+    { kind: 'resolution', value: 192, predictedUs: 400 * (192 / 224) ** 2 },
+  ]);
+  t.same(
+    proposeSmaller({ p50Us: 400, side: null, latencyUs: 110 }).map(({ value }) => value),
+    [0.5],
+    'no resolution without an image',
+  );
+  t.same(proposeSmaller({ p50Us: 400, side: 96, latencyUs: 1 }), [], 'nothing is small enough');
   t.end();
 });

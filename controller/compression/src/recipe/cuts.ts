@@ -1,0 +1,106 @@
+/** Candidates for a narrower network: cut, perhaps trained, and judged against the whole one. */
+import type { Dataset } from '../data/content.js';
+import type { BatchOptions } from '../data/feeds.js';
+import { GradientMissing, TrainingDiverged } from '../errors.js';
+import type { Graph } from '../onnx/graph.js';
+import type { Prunable } from '../prune/prunable.js';
+import { type Pruned, pruneTo } from '../prune/prune.js';
+import { top1Of } from './top1.js';
+import { tune } from './tune.js';
+
+/** Shares of the multiply-accumulates to keep, tried in this order until accuracy gives out. */
+const SHARES = [0.85, 0.7, 0.6, 0.5, 0.4, 0.3];
+/** Trainings of one build: the narrowest network first, then a wider one. */
+export const TUNINGS_MAX = 2;
+/** The part of the bar that cutting takes when training follows. */
+export const CUTTING_PART = 0.2;
+export interface Cut {
+  readonly pruned: Pruned;
+  readonly drop: number;
+  /** Epochs of distillation. */
+  readonly epochs: number;
+}
+
+export interface Training {
+  readonly data: Dataset;
+  readonly feeding: BatchOptions;
+  readonly epochs: number;
+}
+
+/** What a network is narrowed by: parts of the calibration data for fitting, judging and learning. */
+export interface Judge {
+  readonly data: Dataset;
+  /** Top-1 of the whole network on it. */
+  readonly float: number;
+  readonly secondsPerSample: number;
+  readonly limit: number;
+}
+
+/** Cuts to a share of the weights and trains what is left; the caller asked for the size, whatever it costs. */
+export async function shrink(
+  subject: Prunable,
+  teacher: Graph,
+  judge: Judge,
+  { weights, ...training }: Training & { readonly weights: number },
+  onProgress?: (share: number, what: string) => void,
+): Promise<Cut> {
+  onProgress?.(0, 'removing channels');
+  const pruned = await pruneTo(subject, { target: { weights }, refit: true });
+  const told = (share: number): void => onProgress?.(CUTTING_PART + (1 - CUTTING_PART) * share, 'training');
+  const { epochs } = training;
+  const graph = epochs > 0 ? await tune(pruned.graph, teacher, { ...training, onProgress: told }) : pruned.graph;
+  return {
+    pruned: { ...pruned, graph },
+    drop: judge.float - (await top1Of(graph, judge.data, subject.feeding)),
+    epochs,
+  };
+}
+
+/** Cuts to one share after the other, until one loses more than `most` points. */
+export async function cutEach(
+  subject: Prunable,
+  judge: Judge,
+  most: number,
+  onProgress: (share: number) => void,
+): Promise<Cut[]> {
+  const cuts: Cut[] = [];
+  for (const [at, macs] of SHARES.entries()) {
+    onProgress(at / SHARES.length);
+    const pruned = await pruneTo(subject, { target: { macs }, refit: true });
+    const drop = judge.float - (await top1Of(pruned.graph, judge.data, subject.feeding));
+    if (drop > most) break;
+    cuts.push({ pruned, drop, epochs: 0 });
+  }
+  return cuts;
+}
+
+/** Trains the narrowest of the cuts, then a wider one; otherwise the narrowest that lasts without. */
+export async function tuneNarrowest(
+  teacher: Graph,
+  cuts: readonly Cut[],
+  judge: Judge,
+  training: Training,
+  onProgress: (share: number) => void,
+): Promise<Cut | null> {
+  const untrained = cuts.findLast(({ drop }) => drop <= judge.limit) ?? null;
+  const narrower = cuts.slice(untrained ? cuts.indexOf(untrained) + 1 : 0).reverse();
+  for (const [at, cut] of narrower.slice(0, TUNINGS_MAX).entries()) {
+    const told = (share: number): void => onProgress((at + share) / TUNINGS_MAX);
+    try {
+      const graph = await tune(cut.pruned.graph, teacher, { ...training, onProgress: told });
+      const drop = judge.float - (await top1Of(graph, judge.data, training.feeding));
+      if (drop <= judge.limit) return { pruned: { ...cut.pruned, graph }, drop, epochs: training.epochs };
+    } catch (error) {
+      // What cannot be trained is left as it was cut.
+      if (!GradientMissing.is(error) && !TrainingDiverged.is(error)) throw error;
+      break;
+    }
+  }
+  return untrained;
+}
+
+export async function openJudge(graph: Graph, data: Dataset, feeding: BatchOptions, limit: number): Promise<Judge> {
+  const started = performance.now();
+  const float = await top1Of(graph, data, feeding);
+  return { data, float, limit, secondsPerSample: (performance.now() - started) / 1000 / data.n };
+}
