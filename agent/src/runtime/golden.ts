@@ -26,7 +26,7 @@ export function tensorsOf(stored: GoldenCase['inputs'], specs: readonly TensorSp
 export interface Answering {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
-  run(feeds: Tensors): Promise<Tensors>;
+  run(feeds: Tensors): Tensors | Promise<Tensors>;
 }
 
 /** Runs one case; what is wrong with the answer, in words, or null. */

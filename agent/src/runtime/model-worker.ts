@@ -2,15 +2,25 @@
 import { Worker } from 'node:worker_threads';
 import type { CodedError, SessionOptions, TensorSpec } from '@espalier/proto';
 import { InferenceFailed, ModelLoadFailed, WorkerGone } from '../errors.js';
+import { Doorbell, doorbellMemory } from './doorbell.js';
 import type { BatchLayout } from './layout.js';
-import type { Numbered, Reply, Request, Tensors } from './protocol.js';
+import { BATCH_DONE, type Numbered, type Reply, type Request, type Tensors } from './protocol.js';
 import type { Slab } from './slabs.js';
 
 // ONNX Runtime 1.29 and newer report model names, hashes and timings to their maker unless this is set when the library
 // loads. It is set here because a worker's own `process.env` is a copy; child processes inherit it.
 process.env.ORT_DISABLE_TELEMETRY = '1';
 
-type Waiting = { resolve(reply: Reply): void; reject(error: Error): void };
+interface Waiting<R extends Reply | null = Reply> {
+  resolve(reply: R): void;
+  reject(error: Error): void;
+}
+
+/** @throws ESP_INFERENCE_FAILED when another answer came */
+function expect<K extends Reply['kind']>(kind: K, reply: Reply): Extract<Reply, { kind: K }> {
+  if (reply.kind === kind) return reply as Extract<Reply, { kind: K }>;
+  throw InferenceFailed({ cause: reply.kind === 'failed' ? reply.message : reply.kind });
+}
 
 /** The program of a worker thread. */
 export const WORKER_SCRIPT = new URL('./worker.js', import.meta.url);
@@ -19,17 +29,25 @@ export class ModelWorker {
   readonly inputs: TensorSpec[] = [];
   readonly outputs: TensorSpec[] = [];
   #waiting = new Map<number, Waiting>();
+  /** Batches have no numbers: they are answered in the order they were given. */
+  readonly #batches: Waiting<Reply | null>[] = [];
   #nextId = 1;
   #gone: CodedError | null = null;
   readonly #shared = new Set<number>();
   /** Called once, when the thread has ended or was given up. */
   onGone: (cause: CodedError) => void = () => undefined;
 
-  private constructor(private readonly worker: Worker) {
-    worker.on('message', (reply: Numbered<Reply>) => {
-      const waiting = this.#waiting.get(reply.id);
-      this.#waiting.delete(reply.id);
-      waiting?.resolve(reply);
+  private constructor(
+    private readonly worker: Worker,
+    private readonly bell: Doorbell,
+  ) {
+    worker.on('message', (reply: Numbered<Reply> | typeof BATCH_DONE) => {
+      if (reply === BATCH_DONE) this.#batches.shift()?.resolve(null);
+      else if (reply.id === BATCH_DONE) this.#batches.shift()?.resolve(reply);
+      else {
+        this.#waiting.get(reply.id)?.resolve(reply);
+        this.#waiting.delete(reply.id);
+      }
     });
     worker.on('error', (error) => this.#end(WorkerGone({ cause: error.message }, { cause: error })));
     worker.on('exit', (code) => this.#end(WorkerGone({ cause: `exit code ${code}` })));
@@ -37,7 +55,8 @@ export class ModelWorker {
 
   /** Opens a model on a thread of its own. @throws ESP_MODEL_LOAD_FAILED */
   static async open(file: string, options: SessionOptions, script = WORKER_SCRIPT): Promise<ModelWorker> {
-    const model = new ModelWorker(new Worker(script));
+    const memory = doorbellMemory();
+    const model = new ModelWorker(new Worker(script, { workerData: memory }), new Doorbell(memory));
     const reply = await model.#ask({ kind: 'load', file, options });
     if (reply.kind !== 'loaded') {
       void model.close();
@@ -64,9 +83,14 @@ export class ModelWorker {
       const join = <Row>(list: readonly Row[], buffers: readonly SharedArrayBuffer[]) =>
         list.map((row, index) => ({ row, buffer: buffers[index]! }));
       const slots = { inputs: join(inputs, slab.inputs), outputs: join(outputs ?? [], slab.outputs) };
-      this.worker.postMessage({ kind: 'share', slab: { id: slab.id, ...slots } } satisfies Request);
+      this.#send({ kind: 'share', slab: { id: slab.id, ...slots }, id: 0 });
     }
-    return (await this.#want('batched', { kind: 'batch', slab: slab.id, rows })).outputs;
+    if (this.#gone) throw this.#gone;
+    const reply = await new Promise<Reply | null>((resolve, reject) => {
+      this.#batches.push({ resolve, reject });
+      this.bell.batch(slab.id, rows);
+    });
+    return reply && expect('outputs', reply).outputs;
   }
 
   /** Milliseconds of repeated runs: at least `runs`, until `forMs` are over. */
@@ -89,15 +113,13 @@ export class ModelWorker {
 
   /** Gives a stuck thread up: what waits for it is answered with the error, and it ends itself if it ever comes back. */
   abandon(error: CodedError): void {
-    this.worker.postMessage({ kind: 'close', id: 0 });
+    this.#send({ kind: 'close', id: 0 });
     this.worker.unref();
     this.#end(error);
   }
 
   async #want<K extends Reply['kind']>(kind: K, request: Request): Promise<Extract<Reply, { kind: K }>> {
-    const reply = await this.#ask(request);
-    if (reply.kind === kind) return reply as Extract<Reply, { kind: K }>;
-    throw InferenceFailed({ cause: reply.kind === 'failed' ? reply.message : reply.kind });
+    return expect(kind, await this.#ask(request));
   }
 
   #ask(request: Request): Promise<Reply> {
@@ -105,14 +127,19 @@ export class ModelWorker {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      this.worker.postMessage({ ...request, id });
+      this.#send({ ...request, id });
     });
+  }
+
+  #send(request: Numbered<Request>): void {
+    this.worker.postMessage(request);
+    this.bell.message();
   }
 
   #end(error: CodedError): void {
     if (this.#gone) return;
     this.#gone = error;
-    for (const { reject } of this.#waiting.values()) reject(error);
+    for (const { reject } of [...this.#waiting.values(), ...this.#batches.splice(0)]) reject(error);
     this.#waiting.clear();
     this.onGone(error);
   }

@@ -1,20 +1,26 @@
-/** The one seam to ONNX Runtime: open a session, run it. Synchronous under the hood, so never on the main thread. */
+/**
+ * The one seam to ONNX Runtime: open a session, run it. Synchronous, so never on the main thread.
+ *
+ * The binding is called without the wrapper around it, which defers every run to the next turn of the event loop: that costs
+ * 30 us a run, and a worker that stands still between runs has no turns. The package's version is pinned for this.
+ */
 import type { SessionOptions, TensorSpec } from '@espalier/proto';
 import ort from 'onnxruntime-node';
+import { type Binding, binding, initOrt } from 'onnxruntime-node/dist/binding.js';
 import type { TensorData, Tensors } from './protocol.js';
 
 export interface Session {
   readonly inputs: TensorSpec[];
   readonly outputs: TensorSpec[];
-  run(feeds: Tensors): Promise<Tensors>;
+  run(feeds: Tensors): Tensors;
   /** Binds tensors to run again and again; outputs with memory of their own are written there. */
   prepare(feeds: Tensors, into: Tensors): Prepared;
-  close(): Promise<void>;
+  close(): void;
 }
 
 export interface Prepared {
   /** Runs on what the bound memory holds now. Gives the outputs, or null when all of them went into bound memory. */
-  run(): Promise<Tensors | null>;
+  run(): Tensors | null;
 }
 
 const toOrt = (tensors: Tensors): Record<string, ort.Tensor> =>
@@ -25,7 +31,7 @@ const toOrt = (tensors: Tensors): Record<string, ort.Tensor> =>
     ]),
   );
 
-const fromOrt = (results: ort.InferenceSession.ReturnType): Tensors =>
+const fromOrt = (results: Readonly<Record<string, ort.OnnxValue>>): Tensors =>
   Object.fromEntries(
     Object.entries(results).map(([name, value]) => [
       name,
@@ -33,13 +39,27 @@ const fromOrt = (results: ort.InferenceSession.ReturnType): Tensors =>
     ]),
   );
 
-const toSpec = (meta: ort.InferenceSession.ValueMetadata): TensorSpec =>
-  meta.isTensor
-    ? { name: meta.name, type: meta.type, shape: meta.shape.map((dim) => dim) }
-    : { name: meta.name, type: 'unknown', shape: [] };
+/** Element types by their number [ONNX, TensorProto.DataType]. */
+const TYPES: Readonly<Record<number, string>> = {
+  ...{ 1: 'float32', 2: 'uint8', 3: 'int8', 4: 'uint16', 5: 'int16', 6: 'int32', 7: 'int64', 8: 'string', 9: 'bool' },
+  ...{ 10: 'float16', 11: 'float64', 12: 'uint32', 13: 'uint64', 21: 'uint4', 22: 'int4' },
+};
 
-export async function openSession(file: string, options: SessionOptions): Promise<Session> {
-  const session = await ort.InferenceSession.create(file, {
+/** An axis without a size goes by its name, which may be empty. */
+const toSpec = ({ name, isTensor, type, shape, symbolicDimensions }: Binding.ValueMetadata): TensorSpec =>
+  isTensor
+    ? {
+        name,
+        type: TYPES[type] ?? 'unknown',
+        shape: shape.map((dim, axis) => (dim < 0 ? (symbolicDimensions[axis] ?? '') : dim)),
+      }
+    : { name, type: 'unknown', shape: [] };
+
+/** @throws what the runtime says of the file */
+export function openSession(file: string, options: SessionOptions): Session {
+  initOrt();
+  const session = new binding.InferenceSession();
+  session.loadModel(file, {
     graphOptimizationLevel:
       options.graphOptimizationLevel as ort.InferenceSession.SessionOptions['graphOptimizationLevel'] & string,
     intraOpNumThreads: options.intraOpNumThreads,
@@ -50,23 +70,25 @@ export async function openSession(file: string, options: SessionOptions): Promis
     logSeverityLevel: 3,
     extra: nested(options.extra),
   });
+  const inputs = session.inputMetadata.map(toSpec);
+  const outputs = session.outputMetadata.map(toSpec);
+  const wanted = Object.fromEntries(outputs.map(({ name }) => [name, null]));
   return {
-    inputs: session.inputMetadata.map(toSpec),
-    outputs: session.outputMetadata.map(toSpec),
-    run: async (feeds) => fromOrt(await session.run(toOrt(feeds))),
+    inputs,
+    outputs,
+    run: (feeds) => fromOrt(session.run(toOrt(feeds), wanted, {})),
     prepare(feeds, into) {
-      const inputs = toOrt(feeds);
-      const fetches = toOrt(into);
-      const isBound = session.outputNames.every((name) => name in fetches);
+      const bound = toOrt(feeds);
+      const fetches = { ...wanted, ...toOrt(into) };
+      const isBound = outputs.every(({ name }) => name in into);
       return {
-        run: async () => {
-          if (!isBound) return fromOrt(await session.run(inputs));
-          await session.run(inputs, fetches);
-          return null;
+        run: () => {
+          const results = session.run(bound, fetches, {});
+          return isBound ? null : fromOrt(results);
         },
       };
     },
-    close: () => session.release(),
+    close: () => session.dispose(),
   };
 }
 

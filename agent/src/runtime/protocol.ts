@@ -1,4 +1,4 @@
-/** What main thread and worker say to each other. Batches lie in shared memory; other tensors are transferred. */
+/** What main thread and worker say to each other. Batches lie in shared memory (doorbell.ts); other tensors are transferred. */
 import type { SessionOptions, TensorSpec } from '@espalier/proto';
 import type { RowSpec } from './layout.js';
 
@@ -33,8 +33,6 @@ export type Request =
   | { readonly kind: 'load'; readonly file: string; readonly options: SessionOptions }
   | { readonly kind: 'run'; readonly feeds: Tensors }
   | { readonly kind: 'share'; readonly slab: SharedSlab }
-  /** Runs the first rows of a slab. Outputs land in the slab; they come back only when it has no slots for them. */
-  | { readonly kind: 'batch'; readonly slab: number; readonly rows: number }
   /** Repeats one run, at least `runs` times and until `forMs` are over. */
   | { readonly kind: 'measure'; readonly feeds: Tensors; readonly runs: number; readonly forMs: number }
   | { readonly kind: 'ping' }
@@ -43,9 +41,11 @@ export type Request =
 export type Reply =
   | { readonly kind: 'loaded'; readonly inputs: TensorSpec[]; readonly outputs: TensorSpec[] }
   | { readonly kind: 'outputs'; readonly outputs: Tensors }
-  | { readonly kind: 'batched'; readonly outputs: Tensors | null }
   | { readonly kind: 'measured'; readonly timesMs: readonly number[] }
   | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly message: string };
+
+/** All that is said of a batch whose outputs lie in its slab; the number of every other answer to a batch. */
+export const BATCH_DONE = 0;
 
 export type Numbered<T> = T & { readonly id: number };
