@@ -80,7 +80,7 @@ export const HardwareProfile = z.strictObject({
   extends: z.string().nullable(),
   title: z.string(),
   match: Match,
-  precisions: z.array(z.enum(['float32', 'float16', 'int8', 'int16'])).min(1),
+  precisions: z.array(z.enum(['float32', 'float16', 'int8', 'int16', 'w8', 'w4', 'dynamic'])).min(1),
   scheme: Scheme,
   placement: Placement,
   alignment: Alignment,
