@@ -37,6 +37,8 @@ const placeOf = (recipe: Recipe | undefined): number => Math.max(0, LADDER.index
 /** The first step that is not spent, or `nothing-left`. */
 export function climb(input: LoopInput, cause: Cause): Proposal {
   const served = servedOf(input);
+  const undone = replacedSince(input, served);
+  if (undone) return wait(undone);
   const skipped: Skipped[] = [];
   for (const rung of RUNGS) {
     const step = stepAt(rung, placeOf(served?.recipe), input, cause);
@@ -44,6 +46,14 @@ export function climb(input: LoopInput, cause: Cause): Proposal {
     skipped.push({ rung, reason: step.skip });
   }
   return nothingLeft(input, cause, skipped);
+}
+
+/** What the loop promoted and devices do not serve any more was a person's wish, or devices that were away: both are theirs. */
+function replacedSince({ history, variants }: LoopInput, served: LoopVariant | undefined): string | null {
+  const last = history.find(({ action }) => action === 'promoted' || action === 'rolled-back');
+  if (last?.action !== 'promoted' || last.variantId === served?.id) return null;
+  const recipe = variants.find(({ id }) => id === last.variantId)?.recipe;
+  return `${recipe ?? 'a build'} was promoted and devices serve ${served?.recipe ?? 'another one'} again: a person rolls it out to them`;
 }
 
 export const servedOf = ({ variants, servingDigest }: LoopInput): LoopVariant | undefined =>

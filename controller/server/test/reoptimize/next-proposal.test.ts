@@ -38,6 +38,12 @@ const waits: Case[] = [
   ['while a rollout runs', { busy: 'rollout' }, 'wait', /rollout/],
   ['for a build', { variants: [float, int8({ state: 'building' })] }, 'wait', /being built/],
   ['for tomorrow', { buildsToday: 6 }, 'wait', /tomorrow: 6 builds/],
+  [
+    'where a person took a promoted build back',
+    { variants: [float, int8()], history: [past('promoted', 'v-int8')] },
+    'wait',
+    /int8 was promoted and devices serve float again/,
+  ],
   ['after a rollback', { variants: [float, int8()], history: [past('rolled-back', 'v-int8')] }, 'wait', /599 s/],
   [
     'longer after a second one',
