@@ -246,3 +246,11 @@ export const StagesUnfit = defineError<{ file: string; why: string }>(
   ({ file, why }) => `The staged network cannot be used: ${file}: ${why}.`,
   () => 'Write it again with "espalier exits"; stages.json and its files belong together.',
 );
+
+export const BinaryUnfit = defineError<{ node: string; channels: number; filters: number }>(
+  'ESP_BINARY_UNFIT',
+  422,
+  ({ node, channels, filters }) =>
+    `${node} cannot run in the binary kernel: it has ${channels} input channels and ${filters} filters.`,
+  () => 'Channels must be a multiple of 32 and filters a multiple of 16; leave the layer as it is.',
+);

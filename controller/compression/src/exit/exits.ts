@@ -7,7 +7,6 @@ import { cloneGraph, encodeModel } from '../onnx/codec.js';
 import { Graph } from '../onnx/graph.js';
 import { removeDead } from '../passes/remove-dead.js';
 import { totalMacs } from '../prune/macs.js';
-import { argmax } from '../recipe/accuracy.js';
 import { prepare } from '../recipe/prepare.js';
 import { runShapes } from '../runtime/run-shapes.js';
 import { Session } from '../runtime/session.js';
@@ -18,7 +17,7 @@ import { chooseCuts, findCuts } from './cuts.js';
 import { fitHeads } from './fit-heads.js';
 import { addHeads, type Exit, type HeadKind } from './heads.js';
 import { splitStages } from './split.js';
-import { chooseThresholds, EXITS_MAX, fitTemperature, type ThresholdChoice } from './thresholds.js';
+import { chooseThresholds, EXITS_MAX, fitTemperature, rightOf, type ThresholdChoice } from './thresholds.js';
 
 /** Of the samples, one in so many is kept from training when thresholds have no data of their own. */
 const CALIBRATION_EVERY = 5;
@@ -135,11 +134,7 @@ async function valuesOf(
   return parts.map((chunks) => Float32Array.from(chunks.flatMap((chunk) => [...chunk])));
 }
 
-function percentRight(logits: Float32Array, labels: Int32Array): number {
-  const classes = logits.length / labels.length;
-  const right = labels.filter((label, at) => argmax(logits, at * classes, classes) === label).length;
-  return (100 * right) / labels.length;
-}
+const percentOf = (right: Uint8Array): number => (100 * right.filter(Boolean).length) / right.length;
 
 /** @throws ESP_EXIT_UNFIT, ESP_DATA_UNFIT, and what training and preparation throw */
 export async function makeExits(original: Graph, options: ExitsOptions): Promise<MadeExits> {
@@ -166,16 +161,17 @@ export async function makeExits(original: Graph, options: ExitsOptions): Promise
   const values = await valuesOf(graph, names, judged, feeding);
   const [wholeValues] = await valuesOf(whole, [output], judged, feeding);
   const labels = judged.labels!;
-  const wholeAccuracy = percentRight(wholeValues!, labels);
+  const wholeRight = rightOf(wholeValues!, labels);
+  const wholeAccuracy = percentOf(wholeRight);
   const last = values.at(-1)!;
   const exits = values.slice(0, -1).map((logits) => ({ logits, temperature: fitTemperature(logits, labels) }));
-  const chosen = chooseThresholds({ exits, last, labels, costs, accuracyMin: wholeAccuracy - maxDrop - 1e-9 });
+  const chosen = chooseThresholds({ exits, last, labels, costs, wholeRight, maxDrop });
   const described = stages.map((stage, at) => ({
     ...{ input: stage.inputs[0]!.name, logits: names[at]!, feature: places[at] ?? null, macs: costs[at]! },
     threshold: at < exits.length ? chosen.thresholds[at]! : 0,
     temperature: exits[at]?.temperature ?? 1,
   }));
-  const calibration = { ...chosen, wholeAccuracy, exitAccuracy: values.map((one) => percentRight(one, labels)) };
+  const calibration = { ...chosen, wholeAccuracy, exitAccuracy: values.map((one) => percentOf(rightOf(one, labels))) };
   return { stages: stages.map(encodeModel), described, classes, macs: totalMacs(whole, shapes), calibration };
 }
 

@@ -11,6 +11,8 @@ export interface ExitLogits {
 const TEMPERATURE_MIN = 0.05;
 const TEMPERATURE_MAX = 20;
 const TEMPERATURE_STEPS = 40;
+/** One-sided, 95%. */
+const Z = 1.645;
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 /** Mean -log of the share that softmax(logits / temperature) gives to the label. */
@@ -44,10 +46,12 @@ export interface ThresholdProblem {
   /** Of the last stage, [n, classes]. */
   readonly last: Float32Array;
   readonly labels: ArrayLike<number>;
+  /** 1 where the network without exits was right. */
+  readonly wholeRight: ArrayLike<number>;
   /** Cost of a sample that ends at each exit, and of one that goes through: one more than exits. */
   readonly costs: readonly number[];
-  /** Samples that must be right, in percent. */
-  readonly accuracyMin: number;
+  /** Points of accuracy that may be lost against the network without exits. */
+  readonly maxDrop: number;
 }
 
 export interface ThresholdChoice {
@@ -69,7 +73,8 @@ interface SeenExit {
   readonly right: Uint8Array;
 }
 
-function rightOf(logits: Float32Array, labels: ArrayLike<number>): Uint8Array {
+/** 1 where the largest logit is the label's. @param logits [n, classes] */
+export function rightOf(logits: Float32Array, labels: ArrayLike<number>): Uint8Array {
   const classes = logits.length / labels.length;
   return Uint8Array.from(labels, (label, at) => (argmax(logits, at * classes, classes) === label ? 1 : 0));
 }
@@ -89,17 +94,43 @@ function levelsOf({ confidence }: SeenExit, count: number): number[] {
   return [...new Set(levels), Number.POSITIVE_INFINITY];
 }
 
+interface Tally {
+  right: number;
+  /** Samples that the network without exits got right and these do not, and the other way round. */
+  broken: number;
+  fixed: number;
+  readonly histogram: number[];
+}
+
 /** What some thresholds come to. */
-function tally(exits: readonly SeenExit[], last: Uint8Array, thresholds: readonly number[]): [number, number[]] {
+function tally(
+  exits: readonly SeenExit[],
+  last: Uint8Array,
+  wholeRight: ArrayLike<number>,
+  thresholds: readonly number[],
+): Tally {
   const histogram = new Array<number>(exits.length + 1).fill(0);
-  let right = 0;
+  let [right, broken, fixed] = [0, 0, 0];
   for (let sample = 0; sample < last.length; sample++) {
     let at = 0;
     while (at < exits.length && exits[at]!.confidence[sample]! < thresholds[at]!) at++;
     histogram[at]!++;
-    right += (exits[at]?.right ?? last)[sample]!;
+    const isRight = (exits[at]?.right ?? last)[sample]!;
+    right += isRight;
+    if (isRight < wholeRight[sample]!) broken++;
+    if (isRight > wholeRight[sample]!) fixed++;
   }
-  return [right, histogram];
+  return { right, broken, fixed, histogram };
+}
+
+/**
+ * Points lost at most, with the confidence of Z: thresholds that were chosen as the best of many look better on their own
+ * samples than elsewhere. Normal bound of a paired difference of proportions.
+ */
+function lossBound({ broken, fixed }: Tally, n: number): number {
+  const mean = (broken - fixed) / n;
+  const variance = (broken + fixed) / n - mean * mean;
+  return 100 * (mean + Z * Math.sqrt(Math.max(0, variance) / n));
 }
 
 function* combinations(levels: readonly (readonly number[])[]): Generator<number[]> {
@@ -108,24 +139,25 @@ function* combinations(levels: readonly (readonly number[])[]): Generator<number
   for (const others of combinations(rest)) for (const level of first) yield [level, ...others];
 }
 
-/** The cheapest thresholds that keep the accuracy; where none do, nothing ends early. */
+/** The cheapest thresholds that lose no more than is allowed; where all do, nothing ends early. */
 export function chooseThresholds(problem: ThresholdProblem): ThresholdChoice {
-  const { labels, costs, accuracyMin } = problem;
+  const { labels, costs, maxDrop, wholeRight } = problem;
   const exits = problem.exits.map((exit) => seenAt(exit, labels));
   const last = rightOf(problem.last, labels);
   const levels = exits.map((exit) => levelsOf(exit, LEVELS[exits.length] ?? 2));
-  const choiceOf = (thresholds: readonly number[]): ThresholdChoice => {
-    const [right, histogram] = tally(exits, last, thresholds);
-    const cost = histogram.reduce((sum, count, at) => sum + count * costs[at]!, 0);
+  const choiceOf = (thresholds: readonly number[]): ThresholdChoice & { readonly loss: number } => {
+    const seen = tally(exits, last, wholeRight, thresholds);
+    const cost = seen.histogram.reduce((sum, count, at) => sum + count * costs[at]!, 0);
     return {
-      ...{ accuracy: (100 * right) / labels.length, meanCost: cost / labels.length, histogram },
+      ...{ accuracy: (100 * seen.right) / labels.length, meanCost: cost / labels.length, histogram: seen.histogram },
       thresholds: thresholds.map((level) => (level === Number.POSITIVE_INFINITY ? null : level)),
+      loss: lossBound(seen, labels.length),
     };
   };
   let best = choiceOf(exits.map(() => Number.POSITIVE_INFINITY));
   for (const thresholds of combinations(levels)) {
     const choice = choiceOf(thresholds);
-    if (choice.accuracy < accuracyMin) continue;
+    if (choice.loss > maxDrop) continue;
     const cheaper = choice.meanCost - best.meanCost;
     if (cheaper < 0 || (cheaper === 0 && choice.accuracy > best.accuracy)) best = choice;
   }
