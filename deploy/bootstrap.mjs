@@ -25,6 +25,7 @@ const commands = {
   'bench:training': 'test/bench/training.ts',
   claims: 'test/bench/claims.ts',
   'bench:codec': 'controller/compression/test/bench/codec.ts',
+  'bench:compression': 'test/bench/compression.ts',
   'bench:serving': 'test/bench/serving.ts',
   'fuzz:models': 'controller/compression/test/fuzz/models.ts',
   'test:systemd': 'test/systemd/run.ts',

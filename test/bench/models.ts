@@ -4,11 +4,10 @@
  *
  *   node test/bench/models.ts [--json] [--only REGEX] [--profile ID]
  */
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { mallocEnv } from '@espalier/compression/runtime/malloc';
+import { buildModel } from './build-model.ts';
 import { models } from './models-list.ts';
 
 const { values } = parseArgs({
@@ -20,25 +19,9 @@ if (!existsSync(data)) {
   process.exit(0);
 }
 
-/** The summary line of one model, from its own process. */
-async function measure(model: string): Promise<Record<string, unknown>> {
-  const child = spawn(
-    process.execPath,
-    [path.join(import.meta.dirname, 'models-child.ts'), data, model, values.profile ?? ''],
-    { stdio: ['ignore', 'pipe', 'inherit'], env: { ...mallocEnv, ...process.env } },
-  );
-  let text = '';
-  child.stdout.on('data', (chunk) => {
-    text += chunk;
-  });
-  const code = await new Promise((resolve) => child.on('exit', resolve));
-  if (code !== 0) throw new Error(`${model} ended with ${code}`);
-  return JSON.parse(text) as Record<string, unknown>;
-}
-
 const wanted = new RegExp(values.only ?? '');
 for (const { model } of models.filter((one) => wanted.test(one.model))) {
-  const line = await measure(model);
+  const line = await buildModel(data, model, values.profile);
   if (values.json) process.stdout.write(`${JSON.stringify(line)}\n`);
   else {
     const { method, top1Float, top1, fixed, broken, speedup, sizeRatio } = line;

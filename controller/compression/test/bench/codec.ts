@@ -3,7 +3,7 @@
  * @bufbuild/protobuf alone on the same file in the same run, taking turns. A line an id:
  * {"id","value","unit","limit","reference","referenceValue","ratio","n"}; value and referenceValue are medians.
  *
- *   node controller/compression/test/bench/codec.ts [--json] [--runs N]
+ *   node controller/compression/test/bench/codec.ts [--json] [--runs N] [--only REGEX]
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -119,10 +119,16 @@ async function measure(row: Row, file: string, runs: number) {
   };
 }
 
-const { values } = parseArgs({ options: { json: { type: 'boolean' }, runs: { type: 'string', default: '5' } } });
+const { values } = parseArgs({
+  options: {
+    json: { type: 'boolean' },
+    runs: { type: 'string', default: '5' },
+    only: { type: 'string', default: '' },
+  },
+});
 const folder = mkdtempSync(path.join(os.tmpdir(), 'espalier-bench-'));
 try {
-  for (const row of rows) {
+  for (const row of rows.filter(({ id }) => new RegExp(values.only).test(id))) {
     const file = path.join(folder, 'model.onnx');
     writeFileSync(file, row.file());
     const line = await measure(row, file, Number(values.runs));
