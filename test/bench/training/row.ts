@@ -15,7 +15,8 @@ export interface Bench {
   readonly id: string;
   /** Takes longer than ten minutes: only with --long. */
   readonly long?: boolean;
-  measure(data: string): Promise<Row[]>;
+  /** @param peers a Python environment with the tools to compare with; without one, rows that only compare are left out */
+  measure(data: string, peers: string | null): Promise<Row[]>;
 }
 
 export const SEED = 1;

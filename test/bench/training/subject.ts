@@ -100,10 +100,11 @@ export class Subject {
     samples: Samples,
     teacher: Graph | null = null,
     seed = SEED,
+    workers = WORKERS,
   ): Promise<Trained> {
     return train(graph, {
       ...{ data: await openDataset(cifarSpec(this.opened.data, samples)), input: this.opened.session.inputs[0]! },
-      ...{ preprocess: this.opened.preprocess, recipe: TrainRecipe.parse(recipe), teacher, seed, workers: WORKERS },
+      ...{ preprocess: this.opened.preprocess, recipe: TrainRecipe.parse(recipe), teacher, seed, workers },
       onProgress: teller(),
     });
   }

@@ -4,6 +4,7 @@ import { openDataset } from '../data/dataset.js';
 import { findPreprocess } from '../data/preprocess.js';
 import { readChecked } from '../inspect.js';
 import { profileOps } from '../latency/profile-ops.js';
+import { alignmentOf } from '../prune/curves.js';
 import { orderPruning } from '../prune/prunable.js';
 import { prepare } from '../recipe/prepare.js';
 import { writeArtifact } from '../recipe/write.js';
@@ -43,7 +44,7 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
   const data = await openDataset(flags.calibrate);
   const feeding = { inputs, preprocess, batchSize: 2, seed: 1, limit: 8, signal };
   const { graph } = await prepare(original, data, feeding);
-  const { alignment } = profile;
+  const alignment = alignmentOf(profile.alignment, flags.precision === 'int8');
   const subject = await orderPruning(graph, { importance: 'l2', alignment, tied: false, data, feeding, seed: 1 });
   const print = progressPrinter(terminal);
   const table = await profileOps(subject, {

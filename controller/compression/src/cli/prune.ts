@@ -8,6 +8,7 @@ import { readChecked } from '../inspect.js';
 import { readTable } from '../latency/read-table.js';
 import { writeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
+import { alignmentOf } from '../prune/curves.js';
 import { IMPORTANCES, type Importance, type OrderOptions } from '../prune/prunable.js';
 import { type Pruned, prune } from '../prune/prune.js';
 import { type Comparison, compare } from '../recipe/accuracy.js';
@@ -38,6 +39,7 @@ interface Flags {
   readonly latency?: number;
   readonly table?: string;
   readonly importance: Importance;
+  readonly precision: 'int8' | 'float32';
   readonly profile?: string;
   readonly calibrate: string;
   readonly data?: string;
@@ -89,6 +91,11 @@ export const pruneCommand = (terminal: Terminal, signal: AbortSignal): Command =
       new Option('--importance <measure>', 'what decides which channels go first').choices(IMPORTANCES).default('obs'),
     )
     .option('--profile <id>', 'hardware profile whose channel alignment is kept; by default the one of this machine')
+    .addOption(
+      new Option('--precision <name>', 'in which it will run: kernels of each like other widths')
+        .choices(['int8', 'float32'])
+        .default('int8'),
+    )
     .option('--calibrate <spec>', 'unlabelled samples to order and refit by', 'random:64')
     .option('--data <spec>', 'labelled samples: to train on afterwards, and for taylor')
     .option('--no-train', 'stop before the training')
@@ -117,7 +124,8 @@ async function targetOf({ ratio, global, macs, weights, latency, table }: Flags)
 }
 
 async function run(model: string, flags: Flags, terminal: Terminal, signal: AbortSignal): Promise<void> {
-  const { alignment } = await chooseProfile(flags.profile, flags.profiles);
+  const profile = await chooseProfile(flags.profile, flags.profiles);
+  const alignment = alignmentOf(profile.alignment, flags.precision === 'int8');
   const original = await readChecked(model);
   const { record } = await findPreprocess(model, original, flags.preprocess);
   if (record) writePreprocess(original, record);

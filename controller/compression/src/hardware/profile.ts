@@ -39,6 +39,8 @@ const Alignment = z.strictObject({
   outputChannels: z.int().positive(),
   outputChannelsMin: z.int().positive(),
   depthwiseChannels: z.int().positive(),
+  /** Of every channel count in a float32 build, whose kernels like other widths than those of int8; null where they do not. */
+  float32Channels: z.int().positive().nullable().default(null),
   /** A first convolution with `from` input channels runs faster when zeros fill them up to `to`; null: no gain known. */
   padInput: z.strictObject({ from: z.int().positive(), to: z.int().positive() }).nullable(),
 });

@@ -15,6 +15,17 @@ export interface Alignment {
 const greatestCommon = (a: number, b: number): number => (b === 0 ? a : greatestCommon(b, a % b));
 const leastCommon = (a: number, b: number): number => (a * b) / greatestCommon(a, b);
 
+/** The widths that the kernels of a precision like. */
+export function alignmentOf(
+  alignment: Alignment & { readonly float32Channels: number | null },
+  isInt8: boolean,
+): Alignment {
+  const { float32Channels: width } = alignment;
+  return isInt8 || width === null
+    ? alignment
+    : { inputChannels: width, outputChannels: width, depthwiseChannels: width };
+}
+
 /** Nodes in which a group has channels: its producers, its readers, and the depthwise convolutions between. */
 const nodesOf = (trace: Trace, group: Group) => {
   const roots = new Set(group.channels.map(({ root }) => root));

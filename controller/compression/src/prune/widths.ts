@@ -18,10 +18,11 @@ export function candidateWidths(size: number, step: number, floorShare = 0.25): 
   return [...widths, size];
 }
 
-/** The nearest candidate at or above a share of the group. */
+/** The candidate nearest to a share of the group, the wider of two. */
 export function uniformWidth(size: number, step: number, keptShare: number): number {
   const wanted = Math.max(1, size * keptShare);
-  return candidateWidths(size, step, 0).find((width) => width >= wanted - 1e-9) ?? size;
+  const off = (width: number): number => Math.abs(width - wanted);
+  return candidateWidths(size, step, 0).reduce((best, width) => (off(width) <= off(best) + 1e-9 ? width : best));
 }
 
 /** For a price of cost, the width of a group with the least error + price * cost. */

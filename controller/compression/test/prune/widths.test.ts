@@ -6,7 +6,8 @@ t.test('widths are multiples that hardware likes, and the whole', async (t) => {
   t.strictSame(candidateWidths(100, 16), [32, 48, 64, 80, 96, 100]);
   t.strictSame(candidateWidths(8, 16), [8], 'a group narrower than a step stays');
   t.equal(uniformWidth(96, 16, 0.5), 48);
-  t.equal(uniformWidth(96, 16, 0.55), 64, 'never below the share asked for');
+  t.equal(uniformWidth(96, 16, 0.55), 48, 'the nearest');
+  t.equal(uniformWidth(96, 16, 7 / 12), 64, 'the wider of two');
   t.equal(uniformWidth(10, 1, 0.5), 5);
 });
 
