@@ -79,12 +79,24 @@ export class Dispatcher {
     pace.arrived(nowMs, rows);
     const refused = this.#refuse(rows, deadlineMs, nowMs);
     if (refused) return Promise.reject(refused);
-    const bytes = Object.values(feeds).reduce((sum, tensor) => sum + sizeOf(tensor), 0);
     return new Promise((resolve, reject) => {
-      const pending: Pending = { feeds, rows, bytes, deadlineMs, priority, arrivedMs, resolve, reject };
-      if (!this.#queue.push(pending)) return reject(QueueFull({ limit: queueLimit }));
+      const request = { feeds, rows, deadlineMs, priority, arrivedMs, resolve, reject };
+      const seat = this.#atOnce(rows, deadlineMs, nowMs);
+      if (seat) return this.#start(seat, [{ ...request, bytes: 0 }], nowMs);
+      const bytes = Object.values(feeds).reduce((sum, tensor) => sum + sizeOf(tensor), 0);
+      if (!this.#queue.push({ ...request, bytes })) return reject(QueueFull({ limit: queueLimit }));
       this.pump();
     });
+  }
+
+  /**
+   * The idle worker that takes a request without a look at the others: there are none, and none is worth waiting for. The
+   * rule would come to the same; on a device that has little to do, its lists are most of what the pool costs.
+   */
+  #atOnce(rows: number, deadlineMs: number, nowMs: number): Seat | null {
+    const { crew, pace } = this.parts;
+    const isAlone = this.#queue.length === 0 && nowMs < deadlineMs;
+    return isAlone && (rows >= pace.optimal || deadlineMs === Number.POSITIVE_INFINITY) ? crew.pick(1) : null;
   }
 
   /** Gives work to workers while there is both. */
@@ -115,21 +127,25 @@ export class Dispatcher {
     const startMs = seat.inFlight > 0 ? Math.max(nowMs, seat.freeAtMs) : nowMs;
     const lead = this.#queue.lead(2 * pace.largest, nowMs);
     if (!pace.curve) {
-      this.#start(seat, lead.slice(0, 1), nowMs);
+      this.#take(seat, lead.slice(0, 1), nowMs);
       return true;
     }
     const { drop, take, waitUntilMs } = nextDispatch(lead, pace.curve, startMs, pace.limits);
     this.#queue.remove(drop, false);
     for (const request of drop) request.reject(DeadlineExceeded({ waitedMs: Math.round(nowMs - request.arrivedMs) }));
     statistics.dropped += drop.length;
-    if (take.length > 0) this.#start(seat, take, nowMs);
+    if (take.length > 0) this.#take(seat, take, nowMs);
     else if (waitUntilMs !== null) this.#wakeAt(waitUntilMs - nowMs);
     return take.length > 0 || drop.length > 0;
   }
 
+  #take(seat: Seat, take: readonly Pending[], nowMs: number): void {
+    this.#queue.remove(take, true);
+    this.#start(seat, take, nowMs);
+  }
+
   #start(seat: Seat, take: readonly Pending[], nowMs: number): void {
     const { crew, pace, slabs, statistics } = this.parts;
-    this.#queue.remove(take, true);
     const rows = take.reduce((sum, request) => sum + request.rows, 0);
     const beginMs = seat.inFlight > 0 ? Math.max(nowMs, seat.freeAtMs) : nowMs;
     if (seat.inFlight++ === 0) seat.sinceMs = nowMs;

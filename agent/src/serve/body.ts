@@ -26,7 +26,10 @@ function receive(request: IncomingMessage, limitBytes: number): Promise<Buffer> 
     });
     request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
     request.on('error', reject);
-    request.on('close', () => reject(RequestInvalid({ problem: 'the connection ended before the body' })));
+    // Every request closes in the end; an error is made only where it says something, for making one takes 15 us.
+    request.on('close', () => {
+      if (!request.complete) reject(RequestInvalid({ problem: 'the connection ended before the body' }));
+    });
   });
 }
 
@@ -56,8 +59,9 @@ export async function encodeBody(
   accepted: string | undefined,
   isText: boolean,
 ): Promise<{ body: Buffer; encoding: Encoding | null }> {
-  const list = (accepted ?? '').split(',').map((one) => one.trim().split(';')[0]!);
+  if (!accepted || body.length < WORTH_COMPRESSING_BYTES) return { body, encoding: null };
+  const list = accepted.split(',').map((one) => one.trim().split(';')[0]!);
   const wanted = list.find(isEncoding);
-  if (!wanted || body.length < WORTH_COMPRESSING_BYTES || (list.length > 1 && !isText)) return { body, encoding: null };
+  if (!wanted || (list.length > 1 && !isText)) return { body, encoding: null };
   return { body: await deflate[wanted](body), encoding: wanted };
 }

@@ -75,7 +75,7 @@ async function infer(
 /** grpc-js serializes after the handler has returned: what lies in a slab is copied before that is released. */
 const copied = (outputs: Awaited<ReturnType<HttpParts['serving']['infer']>>['outputs']): typeof outputs =>
   Object.fromEntries(
-    Object.entries(outputs).map(([name, one]) => [name, { ...one, bytes: Uint8Array.from(one.bytes) }]),
+    Object.entries(outputs).map(([name, one]) => [name, { ...one, bytes: new Uint8Array(one.bytes) }]),
   );
 
 const stream =

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { parseJson } from '../common/json.js';
+import { memo } from '../common/memo.js';
 import { RequestInvalid, RouteNotFound } from '../errors.js';
 import { readBody } from './body.js';
 import { modelConfig, modelMetadata, modelStatistics, serverMetadata } from './describe.js';
@@ -91,16 +92,29 @@ async function fixedRoute({ serving, metrics }: HttpParts, method: string, path:
   }
 }
 
+interface Address {
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly memory: RegExpExecArray | null;
+  readonly model: RegExpExecArray | null;
+  readonly name: string | undefined;
+  readonly version: string | undefined;
+}
+
+/** What a request's target means; clients ask the same few again and again. @throws ESP_REQUEST_INVALID */
+const addressOf = memo((target): Address => {
+  const { pathname, searchParams: query } = new URL(target, 'http://agent');
+  const path = pathname.length > 1 ? pathname.replace(/\/$/, '') : pathname;
+  const model = path === '/v2/models/stats' ? null : MODEL.exec(path);
+  const names = { name: decoded(model?.[1]), version: decoded(model?.[2]) };
+  return { path, query, memory: MEMORY.exec(path), model, ...names };
+}, 32);
+
 /** @throws coded errors, which become the answer */
 export async function route(parts: HttpParts, request: IncomingMessage): Promise<Answer> {
   const method = request.method ?? 'GET';
-  const { pathname, searchParams: query } = new URL(request.url ?? '/', 'http://agent');
-  const path = pathname.length > 1 ? pathname.replace(/\/$/, '') : pathname;
-  const memory = MEMORY.exec(path);
+  const { path, query, memory, model, name, version } = addressOf(request.url ?? '/');
   if (memory && method === (memory[2] === 'status' ? 'GET' : 'POST')) return memoryRoute(parts, memory, request);
-  const model = path === '/v2/models/stats' ? null : MODEL.exec(path);
-  const name = decoded(model?.[1]);
-  const version = decoded(model?.[2]);
   if (method === 'POST' && name && model?.[3] === 'infer') return infer(parts, { name, version, query }, request);
   if (method !== 'GET' && method !== 'HEAD') throw RouteNotFound({ method, path });
   if (name && model?.[3] !== 'infer') return modelRoute(parts, name, version, model?.[3]);

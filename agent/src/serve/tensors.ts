@@ -1,6 +1,7 @@
 /** Tensors of the Open Inference Protocol v2: JSON data, or raw little-endian bytes after the JSON header [OIP, binary tensor data extension]. */
 import type { TensorSpec } from '@espalier/proto';
 import { z } from 'zod';
+import { memo } from '../common/memo.js';
 import { RequestInvalid } from '../errors.js';
 import {
   bytesOf,
@@ -50,23 +51,33 @@ export const InferRequest = z.object({
 });
 export type InferRequest = z.infer<typeof InferRequest>;
 
+/** @throws ESP_REQUEST_INVALID */
+function parseHeader(text: string): InferRequest {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (error) {
+    throw RequestInvalid({ problem: `the header is not JSON: ${(error as Error).message}` }, { cause: error });
+  }
+  const result = InferRequest.safeParse(parsed);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw RequestInvalid({ problem: `${issue?.path.join('.')}: ${issue?.message}` });
+}
+
+/** Clients send the same short header with other bytes after it, again and again. */
+const KNOWN_HEADERS = 32;
+const SHORT_HEADER_BYTES = 1024;
+const knownHeader = memo(parseHeader, KNOWN_HEADERS);
+
 /** Splits a body into its JSON header and the bytes after it. @throws ESP_REQUEST_INVALID */
 export function parseBody(body: Buffer, headerLength: number | null): { request: InferRequest; binary: Buffer } {
   const end = headerLength ?? body.length;
   if (!(end >= 0 && end <= body.length))
     throw RequestInvalid({ problem: `Inference-Header-Content-Length ${headerLength} is larger than the body` });
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body.subarray(0, end).toString('utf8'));
-  } catch (error) {
-    throw RequestInvalid({ problem: `the header is not JSON: ${(error as Error).message}` }, { cause: error });
-  }
-  const result = InferRequest.safeParse(parsed);
-  if (!result.success) {
-    const issue = result.error.issues[0];
-    throw RequestInvalid({ problem: `${issue?.path.join('.')}: ${issue?.message}` });
-  }
-  return { request: result.data, binary: body.subarray(end) };
+  const text = body.toString('utf8', 0, end);
+  const request = end <= SHORT_HEADER_BYTES ? knownHeader(text) : parseHeader(text);
+  return { request, binary: body.subarray(end) };
 }
 
 /** The type that an input has in the model, when name, type and shape fit. @throws ESP_REQUEST_INVALID naming the input */
