@@ -71,7 +71,8 @@ export const Report = z.object({
   version: z.literal(1),
   model: z.string(),
   profile: z.string(),
-  method: z.enum(['float', 'int8']),
+  /** What the nodes compute in: float was kept, int8, int8 with 16-bit activations, weights in 8 or 4 bits, halves, int8 by each run's ranges. */
+  method: z.enum(['float', 'int8', 'int8-16', 'w8', 'w4', 'fp16', 'dynamic']),
   runtime: z.object({ adapter: z.string(), version: z.string(), sessionOptions: z.record(z.string(), z.unknown()) }),
   machine: z.object({ cpu: z.string(), arch: z.string(), cores: z.int() }),
   data: z

@@ -10,6 +10,7 @@ import { readLocalFacts } from '../hardware/local-facts.js';
 import { matchProfile } from '../hardware/match.js';
 import type { HardwareProfile } from '../hardware/profile.js';
 import { readChecked } from '../inspect.js';
+import { isOffered } from '../precision/index.js';
 import { METHODS, type Method } from '../quantize/observer.js';
 import { buildVariant } from '../recipe/build.js';
 import { BUILD_OPTIONS, buildOptionsFor } from '../recipe/device.js';
@@ -18,7 +19,7 @@ import { writeArtifact } from '../recipe/write.js';
 import { comparisonRows, findings } from '../report/format.js';
 import { reportPage } from '../report/html.js';
 import { summarize } from '../report/summary.js';
-import type { Budgets } from '../search/points.js';
+import { type Budgets, PRECISIONS, type Precision } from '../search/points.js';
 import { modelName } from './model-name.js';
 import { positive, wholeNumber } from './numbers.js';
 import { pointPrinter } from './points.js';
@@ -32,6 +33,7 @@ interface Flags {
   readonly preprocess?: string;
   readonly report?: string;
   readonly recipe: Recipe;
+  readonly precision?: Precision | 'auto';
   readonly maxDrop?: number;
   readonly latencyUs?: number;
   readonly speedup?: number;
@@ -64,6 +66,12 @@ export const quantizeCommand = (terminal: Terminal, signal: AbortSignal): Comman
         'how ranges are drawn; by default the best of all on samples kept for choosing',
       ).choices(METHODS),
     )
+    .addOption(
+      new Option(
+        '--precision <name>',
+        'what nodes compute in; int8 by default, auto tries all that the profile has',
+      ).choices(['auto', ...PRECISIONS]),
+    )
     .option('--max-drop <points>', 'budget: points of top-1 that may be lost', positive('--max-drop'))
     .option('--latency-us <n>', 'budget: p50 in microseconds, at most', positive('--latency-us'))
     .option('--speedup <n>', 'budget: times as fast as float, at least', positive('--speedup'))
@@ -95,6 +103,7 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
   const format = formatOf(flags.output, profile);
   const single = format !== undefined;
   const budgets = budgetsOf(flags);
+  const precision = precisionOf(flags, profile);
   const outDir = single ? await mkdtemp(path.join(os.tmpdir(), 'espalier-')) : flags.output;
   try {
     const built = await buildVariant({
@@ -104,7 +113,9 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
       recipe: flags.recipe,
       maxDrop: flags.maxDrop ?? null,
       minutes: flags.minutes,
-      ...(budgets ? { budgets, onPoint: pointPrinter(terminal) } : {}),
+      ...(budgets ? { budgets } : {}),
+      precision,
+      onPoint: pointPrinter(terminal),
       method: flags.calibration,
       calibrate: flags.calibrate ?? null,
       evaluate: flags.evaluate ?? null,
@@ -125,6 +136,18 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
   } finally {
     if (single) await rm(outDir, { recursive: true, force: true });
   }
+}
+
+/** Throws ESP_FLAG_INVALID for a precision that the profile does not have. */
+function precisionOf({ precision = 'int8' }: Flags, profile: HardwareProfile): Precision | 'auto' {
+  // int8 on hardware without it is no mistake of the caller: float is kept, and the report says why.
+  if (precision === 'auto' || precision === 'int8' || isOffered(profile, precision)) return precision;
+  const offered = PRECISIONS.filter((one) => isOffered(profile, one));
+  throw FlagInvalid({
+    flag: '--precision',
+    value: precision,
+    wanted: `${offered.join(', ')} or auto for ${profile.id}`,
+  });
 }
 
 /** Null where no budget was given: then one build is made, and nothing is searched. */
@@ -176,7 +199,7 @@ async function writeReport(folder: string, report: Report): Promise<void> {
 }
 
 function describe(report: Report): string {
-  const title = `${report.model} for ${report.profile}: ${report.method === 'int8' ? 'int8' : 'float, kept'}\n`;
+  const title = `${report.model} for ${report.profile}: ${report.method === 'float' ? 'float, kept' : report.method}\n`;
   const table = alignColumns([['', 'float', 'variant'], ...comparisonRows(report)]);
   const floats = report.floatNodes.map(({ node, op, reason }) => `Float: ${node} (${op}): ${reason}`);
   return `${title}${table}${[...findings(report), ...floats, ...report.notes].join('\n')}\n`;

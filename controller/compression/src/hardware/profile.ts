@@ -19,7 +19,7 @@ const Match = z.strictObject({
 
 /** How int8 tensors look. Activations are per tensor; weights are symmetric, zero point 0. */
 const Scheme = z.strictObject({
-  activations: z.enum(['uint8', 'int8']),
+  activations: z.enum(['uint8', 'int8', 'uint16', 'int16']),
   /** Activations have the zero point in the middle: 0 for int8. */
   symmetric: z.boolean().default(false),
   weights: z.enum(['int8']),

@@ -1,11 +1,12 @@
 /** Activations rounded at run time, by the range that each run has: for recurrent and attention models. */
 import type { HardwareProfile } from '../hardware/profile.js';
+import { importDomain, MICROSOFT } from '../onnx/domains.js';
 import type { Graph } from '../onnx/graph.js';
 import { intAttribute, intOf, type Node } from '../onnx/node.js';
 import { floatsOf, floatTensor, int8Tensor, Type } from '../onnx/tensor.js';
 import { quantizeWeights } from '../quantize/weights.js';
 import { finishProduct, type Matrix, matrixOf, productOf, transposed } from './matrices.js';
-import { importDomain, MICROSOFT, type Outcome, rewriteEach, type Transformation } from './transform.js';
+import { type Outcome, rewriteEach, type Transformation } from './transform.js';
 
 const NONE = 'No MatMul, Gemm or LSTM has float weights of a size worth it';
 

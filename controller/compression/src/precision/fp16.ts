@@ -16,12 +16,12 @@ import { removeDead } from '../passes/remove-dead.js';
 import { HALF_MAX, halfTensor } from './half.js';
 import type { Transformation } from './transform.js';
 
-/** Inputs that are float32 whatever the model's type, by operator.   [ONNX Resize-19, Upsample-9, RoiAlign-16] */
+/** Inputs that are float32 whatever the model's type, by operator.   [ONNX Resize-19, Upsample-9] */
 const FLOAT_INPUTS: Readonly<Record<string, readonly number[]>> = { Resize: [2], Upsample: [1] };
-/** Operators that have no half form: they keep float32, between two Casts.   [ONNX NonMaxSuppression-11, Range-11] */
-const FLOAT_ONLY = new Set(['NonMaxSuppression', 'Range', 'RandomNormal', 'RandomUniform', 'Multinomial', 'EyeLike']);
-/** Float inputs of those. */
-const GIVEN_FLOATS: Readonly<Record<string, readonly number[]>> = { NonMaxSuppression: [0, 1, 3, 4] };
+/** Operators that have no half form, with their float inputs: they read float32 and make integers.   [ONNX NonMaxSuppression-11] */
+const FLOAT_ONLY: Readonly<Record<string, readonly number[]>> = { NonMaxSuppression: [0, 1, 3, 4] };
+/** Operators that make float32 of no float input. */
+const MAKERS = /^(RandomNormal|RandomUniform|EyeLike)$/;
 
 const isFloat = (info: ValueInfoProto): boolean =>
   info.type?.value.case === 'tensorType' && info.type.value.value.elemType === Type.FLOAT;
@@ -44,7 +44,7 @@ export const toFp16: Transformation = (graph) => {
   removeDead.run(copy);
   verify(copy, 'fp16');
   const nodes = graph.nodes.map(({ name, opType: op }): NodeReport => {
-    const isKept = FLOAT_ONLY.has(op);
+    const isKept = op in FLOAT_ONLY;
     const reason = isKept ? `${op} has no half form` : null;
     return { name, op, precision: isKept ? 'float32' : 'fp16', share: null, reason };
   });
@@ -56,6 +56,8 @@ function whyNot(graph: Graph): string | null {
   if (nested) return `${nested.name} (${nested.opType}) has a subgraph, whose types are not known`;
   const foreign = graph.nodes.find(({ domain }) => domain !== '');
   if (foreign) return `${foreign.name} is of domain ${foreign.domain}, whose types are not known`;
+  const maker = graph.nodes.find(({ opType }) => MAKERS.test(opType));
+  if (maker) return `${maker.name} (${maker.opType}) makes float32 of its own`;
   for (const [name, tensor] of graph.constants) {
     if (
       tensor.type === Type.FLOAT &&
@@ -96,10 +98,9 @@ function retarget(graph: Graph, node: Node): void {
   }
 }
 
-/** An operator without a half form reads and makes float32 between two Casts. */
+/** An operator without a half form reads float32. */
 function keepFloat(graph: Graph, node: Node): void {
-  if (!FLOAT_ONLY.has(node.opType)) return;
-  for (const input of GIVEN_FLOATS[node.opType] ?? []) {
+  for (const input of FLOAT_ONLY[node.opType] ?? []) {
     const value = node.inputs[input];
     if (value) graph.setInput(node, input, cast(graph, value, Type.FLOAT, graph.freshName(`${value}/float`)));
   }
@@ -118,7 +119,7 @@ function castEdges(graph: Graph): void {
   }
   for (const info of graph.outputs.filter(isFloat)) {
     const maker = graph.producer(info.name);
-    if (!maker || FLOAT_ONLY.has(maker.opType)) continue;
+    if (!maker) continue;
     const half = graph.freshName(`${info.name}/half`);
     graph.change(maker, { outputs: maker.outputs.map((value) => (value === info.name ? half : value)) });
     graph.replaceUses(info.name, half);

@@ -1,9 +1,7 @@
 /** What every way of storing or computing a model in fewer bits without calibration shares. */
-import { create } from '@bufbuild/protobuf';
 import type { NodeReport } from '@espalier/proto';
 import type { HardwareProfile } from '../hardware/profile.js';
 import { cloneGraph } from '../onnx/codec.js';
-import { OperatorSetIdProtoSchema } from '../onnx/gen/onnx_pb.js';
 import type { Graph } from '../onnx/graph.js';
 import type { Node } from '../onnx/node.js';
 import { verify } from '../onnx/verify.js';
@@ -17,14 +15,6 @@ export interface Transformed {
 
 /** Leaves the graph as it is. Pure. */
 export type Transformation = (graph: Graph, profile: HardwareProfile) => Transformed | { readonly why: string };
-
-export const MICROSOFT = 'com.microsoft';
-
-/** Lets a graph use operators of a domain. */
-export function importDomain(graph: Graph, domain: string): void {
-  if (graph.opset(domain) > 0) return;
-  graph.shell.opsetImport.push(create(OperatorSetIdProtoSchema, { domain, version: 1n }));
-}
 
 /** What becomes of one node: the precision it now has, or why it stays in float. */
 export type Outcome = { readonly precision: string } | { readonly why: string };

@@ -1,11 +1,12 @@
 /** Weights in 8 or 4 bits, activations in float: for models whose time is the reading of their weights. */
+import { importDomain, MICROSOFT } from '../onnx/domains.js';
 import type { Graph } from '../onnx/graph.js';
 import { intAttribute, type Node } from '../onnx/node.js';
 import { floatsOf, floatTensor, int8Tensor, Type, uint8Tensor } from '../onnx/tensor.js';
 import { quantizeWeights } from '../quantize/weights.js';
 import { quantizeBlocks } from './blocks.js';
 import { finishProduct, type Matrix, matrixOf, productOf } from './matrices.js';
-import { importDomain, MICROSOFT, type Outcome, rewriteEach, type Transformation } from './transform.js';
+import { type Outcome, rewriteEach, type Transformation } from './transform.js';
 
 /** Weights that share a scale; the runtime takes 16 to 256, powers of two.   [ONNX Runtime, MatMulNBits] */
 const BLOCK = 32;

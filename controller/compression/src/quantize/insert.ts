@@ -1,9 +1,10 @@
 import type { HardwareProfile } from '../hardware/profile.js';
+import { importDomain } from '../onnx/domains.js';
 import type { Graph } from '../onnx/graph.js';
 import type { Node } from '../onnx/node.js';
 import { floatsOf, floatTensor } from '../onnx/tensor.js';
-import { type ActivationType, activationTensor } from './activation-tensor.js';
-import { type Affine, affineOf, quantizeUint8, type Range } from './affine.js';
+import { type ActivationType, activationTensor, qmaxOf, quantizerDomain } from './activation-tensor.js';
+import { type Affine, affineOf, quantizeUnsigned, type Range } from './affine.js';
 import { quantizeConstants, type Tuning, untuned } from './node-constants.js';
 import { clipBounds, type Plan, WEIGHTED } from './place.js';
 
@@ -27,8 +28,9 @@ export function insertQuantizers(
   tuning: Tuning = untuned,
 ): Insertion {
   const { activations: type, symmetric } = profile.scheme;
-  const affine = new Map([...ranges].map(([value, range]) => [value, affineOf(range, symmetric)]));
-  absorbActivations(graph, plan, affine, ranges);
+  const affine = new Map([...ranges].map(([value, range]) => [value, affineOf(range, symmetric, qmaxOf(type))]));
+  importDomain(graph, quantizerDomain(type, graph.opset()));
+  absorbActivations(graph, plan, affine, ranges, qmaxOf(type));
   const kind = (node: Node) => plan.decisions.get(node.name)?.kind;
   const done = { raisedForBias: 0, raisedForPairs: 0 };
   for (const node of [...graph.nodes]) {
@@ -66,13 +68,15 @@ function absorbActivations(
   plan: Plan,
   affine: Map<string, Affine>,
   ranges: ReadonlyMap<string, Range>,
+  qmax: number,
 ): void {
   for (const node of [...graph.nodes]) {
     if (plan.decisions.get(node.name)?.kind !== 'absorbed') continue;
     const bounds = node.opType === 'Relu' ? { min: 0, max: Number.POSITIVE_INFINITY } : clipBounds(graph, node)!;
     const output = node.outputs[0]!;
     const range = ranges.get(output)!;
-    affine.set(output, affineOf({ min: Math.max(range.min, bounds.min), max: Math.min(range.max, bounds.max) }));
+    const kept = { min: Math.max(range.min, bounds.min), max: Math.min(range.max, bounds.max) };
+    affine.set(output, affineOf(kept, false, qmax));
     graph.change(graph.producer(node.inputs[0]!)!, { outputs: [output] });
     graph.remove(node);
   }
@@ -80,7 +84,7 @@ function absorbActivations(
 
 const scaleAndZero = (graph: Graph, value: string, { scale, zero }: Affine, type: ActivationType): [string, string] => [
   graph.addConstant(`${value}/scale`, floatTensor([], Float32Array.of(scale))),
-  graph.addConstant(`${value}/zero`, activationTensor(type, [], Uint8Array.of(zero))),
+  graph.addConstant(`${value}/zero`, activationTensor(type, [], [zero])),
 ];
 
 /** A value an int8 node makes: everyone, the graph's output included, reads it through the pair. */
@@ -89,8 +93,9 @@ function quantizeMade(graph: Graph, producer: Node, value: string, params: Affin
   const quantized = graph.freshName(`${value}/int8`);
   const [scale, zero] = scaleAndZero(graph, value, params, type);
   graph.change(producer, { outputs: producer.outputs.map((output) => (output === value ? raw : output)) });
-  graph.add({ opType: 'QuantizeLinear', inputs: [raw, scale, zero], outputs: [quantized] });
-  graph.add({ opType: 'DequantizeLinear', inputs: [quantized, scale, zero], outputs: [value] });
+  const domain = quantizerDomain(type, graph.opset());
+  graph.add({ opType: 'QuantizeLinear', domain, inputs: [raw, scale, zero], outputs: [quantized] });
+  graph.add({ opType: 'DequantizeLinear', domain, inputs: [quantized, scale, zero], outputs: [value] });
 }
 
 /**
@@ -120,8 +125,9 @@ function quantizeRead(
   const quantized = graph.freshName(`${value}/int8`);
   const back = graph.freshName(`${value}/back`);
   const [scale, zero] = scaleAndZero(graph, value, params, type);
-  graph.add({ opType: 'QuantizeLinear', inputs: [value, scale, zero], outputs: [quantized] });
-  graph.add({ opType: 'DequantizeLinear', inputs: [quantized, scale, zero], outputs: [back] });
+  const domain = quantizerDomain(type, graph.opset());
+  graph.add({ opType: 'QuantizeLinear', domain, inputs: [value, scale, zero], outputs: [quantized] });
+  graph.add({ opType: 'DequantizeLinear', domain, inputs: [quantized, scale, zero], outputs: [back] });
   for (const node of readers) {
     graph.change(node, { inputs: node.inputs.map((input) => (input === value ? back : input)) });
   }
@@ -135,11 +141,12 @@ function quantizeConstantInputs(graph: Graph, node: Node, type: ActivationType):
     if (!values) return;
     let [min, max] = [0, 0];
     for (const one of values) [min, max] = [Math.min(min, one), Math.max(max, one)];
-    const params = affineOf({ min, max });
-    const data = graph.addConstant(`${value}/int8`, activationTensor(type, tensor.dims, quantizeUint8(values, params)));
+    const params = affineOf({ min, max }, false, qmaxOf(type));
+    const numbers = quantizeUnsigned(values, params, qmaxOf(type));
+    const data = graph.addConstant(`${value}/int8`, activationTensor(type, tensor.dims, numbers));
     const back = graph.freshName(`${value}/back`);
     graph.add({
-      opType: 'DequantizeLinear',
+      ...{ opType: 'DequantizeLinear', domain: quantizerDomain(type, graph.opset()) },
       inputs: [data, ...scaleAndZero(graph, value, params, type)],
       outputs: [back],
     });

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { TensorSpec } from '@espalier/proto';
+import type { Recipe, TensorSpec } from '@espalier/proto';
 import type { Dataset } from '../data/content.js';
 import { openDataset } from '../data/dataset.js';
 import { type BatchOptions, firstFeeds } from '../data/feeds.js';
@@ -12,20 +12,22 @@ import type { HardwareProfile } from '../hardware/profile.js';
 import { readChecked } from '../inspect.js';
 import { encodeModel, readModel, readWhole } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
-import type { Refine } from '../quantize/quantize.js';
+import { TRANSFORMATIONS } from '../precision/index.js';
+import { widened } from '../precision/wide.js';
 import { calibrationBatch, evaluationBatch } from '../quantize/samples.js';
 import { collectGarbage } from '../runtime/collect.js';
 import { limitsOf, probeModel } from '../runtime/probe.js';
 import { Session } from '../runtime/session.js';
 import { compare } from './accuracy.js';
 import { BUILD_OPTIONS, buildOptionsFor } from './device.js';
-import { explore } from './explore.js';
+import { explore, type Makers } from './explore.js';
 import { goldenTolerance, makeGolden } from './golden.js';
 import { type Candidate, makeInt8 } from './int8.js';
 import { measurePair } from './latency.js';
 import { type Narrowed, narrow } from './narrow.js';
-import { describeNodes, plannedNodes } from './nodes.js';
+import { describeNodes, plannedNodes, transformedNodes } from './nodes.js';
 import { type BuildOptions, type BuiltVariant, DEFAULT_MAX_DROP, DEFAULT_MINUTES } from './options.js';
+import { graphOf, makeOther, methodOf } from './other.js';
 import { assembleReport, type Evidence } from './report.js';
 import { tfliteOf } from './tflite.js';
 import { writeArtifact } from './write.js';
@@ -88,12 +90,12 @@ export async function buildVariant(options: BuildOptions): Promise<BuiltVariant>
   const proof = await proveStep(options, inputs, candidate, tell);
   const isForSize = options.budgets?.sizeRatio != null;
   const slower = !isForSize && proof.evidence.speedup !== null && proof.evidence.speedup < 1;
-  if (candidate?.int8 && slower) {
-    const reason = `int8 ran at ${proof.evidence.speedup!.toFixed(2)} times the speed of float here, so float was kept.`;
+  if (graphOf(candidate) && slower) {
+    const reason = `${methodOf(candidate)} ran at ${proof.evidence.speedup!.toFixed(2)} times the speed of float here, so float was kept.`;
     const float = await proveStep(
       options,
       inputs,
-      { ...candidate, int8: null, isPruned: false, notes: [...candidate.notes, reason] },
+      { ...candidate!, int8: null, other: null, isPruned: false, notes: [...candidate!.notes, reason] },
       tell,
     );
     return finish(options, float, started, tell);
@@ -102,7 +104,9 @@ export async function buildVariant(options: BuildOptions): Promise<BuiltVariant>
 }
 
 async function quantizeStep(options: BuildOptions, inputs: Inputs, tell: Tell): Promise<Candidate> {
-  const data = inputs.calibration;
+  const { precision = 'int8' } = options;
+  const isFree = precision in TRANSFORMATIONS;
+  const data = inputs.calibration ?? (isFree ? await openDataset('random:8') : null);
   if (!data) throw CalibrationMissing({ model: options.modelName });
   if (options.preprocess) writePreprocess(inputs.original, options.preprocess);
   tell('quantize', 0, `calibrating on ${Math.min(data.n, CALIBRATION_MAX)} samples`);
@@ -117,10 +121,22 @@ async function quantizeStep(options: BuildOptions, inputs: Inputs, tell: Tell): 
       onProgress: (share, what) => tell('quantize', from * share, what),
     });
   const onProgress = (share: number): void => tell('quantize', from + (1 - from) * share);
+  const { original, floatBytes } = inputs;
   const calibration = { data, feeding, method: options.method, signal, onProgress };
-  const make = (refine: Refine | null): Promise<Candidate> =>
-    makeInt8(inputs.original, profile, calibration, pruning ? narrowing : null, refine);
-  return options.budgets ? explore({ build: options, data, feeding, floatBytes: inputs.floatBytes }, make) : make(null);
+  const makers: Makers = {
+    int8: (refine) => makeInt8(original, profile, calibration, pruning ? narrowing : null, refine),
+    // 16 bits hold the whole range finely enough: cutting its tails would only lose them.
+    wide: async () => {
+      const method = options.method ?? 'minmax';
+      return { ...(await makeInt8(original, widened(profile), { ...calibration, method })), isWide: true };
+    },
+    other: (one) => makeOther(original, profile, { data, feeding, precision: one }),
+  };
+  if (options.budgets || precision === 'auto') {
+    return explore({ build: options, data, feeding, floatBytes, makers });
+  }
+  if (precision === 'int8') return makers.int8(null);
+  return precision === 'int8-16' ? makers.wide() : makers.other(precision);
 }
 
 interface Proof {
@@ -139,19 +155,23 @@ async function proveStep(
   tell: Tell,
 ): Promise<Proof> {
   const { profile, outDir, modelName } = options;
-  const bytes = candidate?.int8 ? encodeModel(candidate.int8.graph) : await readWhole(options.modelPath);
+  const [built, method] = [graphOf(candidate), methodOf(candidate)];
+  const bytes = built ? encodeModel(built) : await readWhole(options.modelPath);
   await writeArtifact(outDir, 'model.onnx', bytes);
   collectGarbage();
   const optimizedFile = path.join(outDir, '.optimized.onnx');
   const float = await Session.open(options.modelPath, modelName, profile.session);
-  const variant = candidate?.int8 ? await Session.open(bytes, `${modelName} int8`, profile.session) : float;
+  const variant = built ? await Session.open(bytes, `${modelName} ${method}`, profile.session) : float;
   try {
     const saving = { optimizedModelFilePath: optimizedFile };
     await (await Session.open(bytes, modelName, profile.session, saving)).dispose();
     const prepared = candidate?.int8 ? { graph: candidate.prepared, plan: candidate.int8.plan } : null;
     const here = profile.oracle.tool === 'onnxruntime';
-    const figures =
-      here || !prepared ? describeNodes(await readModel(optimizedFile), prepared) : plannedNodes(prepared);
+    const figures = candidate?.other
+      ? transformedNodes(candidate.other)
+      : here || !prepared
+        ? describeNodes(await readModel(optimizedFile), prepared)
+        : plannedNodes(prepared);
     const feeding = { ...inputs.feeding, inputs: variant.inputs };
     const data = inputs.evaluation ?? inputs.calibration ?? (await openDataset('random:8'));
     const seen = (share: number) => tell('evaluate', share);
@@ -159,9 +179,8 @@ async function proveStep(
     const comparison = await compare(float, variant, data, feeding, seen);
     tell('measure', 0);
     const latency = await measureHere(profile, float, variant, data, feeding);
-    const method = candidate?.int8 ? 'int8' : 'float';
     const cases = await makeGolden(variant, data, feeding);
-    const graph = candidate?.int8?.graph ?? inputs.original;
+    const graph = built ?? inputs.original;
     const tolerance = goldenTolerance(graph, variant.outputs, comparison.outputRange, method);
     const speedup = latency ? (method === 'float' ? 1 : latency.float.p50Us / latency.variant.p50Us) : null;
     return {
@@ -176,6 +195,11 @@ async function proveStep(
     await rm(optimizedFile, { force: true });
   }
 }
+
+const keptOf = ({ candidate, method }: Proof['evidence']): Recipe => {
+  if (candidate?.isPruned) return 'pruned-int8';
+  return method === 'float' ? 'float' : 'int8';
+};
 
 /** Latency of both, only on a machine that the profile fits: an emulated or foreign figure would mislead. */
 async function measureHere(
@@ -217,6 +241,6 @@ async function finish(
     sessionOptions: options.profile.session,
     golden: { path: 'golden.json', tolerance: proof.golden.tolerance },
     report,
-    kept: proof.evidence.candidate?.isPruned ? 'pruned-int8' : proof.evidence.method,
+    kept: keptOf(proof.evidence),
   };
 }

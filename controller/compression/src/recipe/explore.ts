@@ -2,59 +2,161 @@
 import type { SearchRecord } from '@espalier/proto';
 import type { Dataset } from '../data/content.js';
 import type { BatchOptions } from '../data/feeds.js';
+import { RuntimeRefused } from '../errors.js';
 import { readLocalFacts } from '../hardware/local-facts.js';
 import { fits } from '../hardware/match.js';
+import { encodeModel } from '../onnx/codec.js';
+import type { Graph } from '../onnx/graph.js';
 import { finishing, runPasses } from '../passes/index.js';
+import { isOffered } from '../precision/index.js';
 import type { Refine } from '../quantize/quantize.js';
 import { evaluationBatch } from '../quantize/samples.js';
-import { floatPoint, type Tried } from '../search/builds.js';
+import { type FallbackOptions, floatPoint, type Tried } from '../search/builds.js';
 import { Deadline } from '../search/deadline.js';
-import { type Fallback, walkFallback } from '../search/fallback.js';
+import { walkFallback } from '../search/fallback.js';
 import { Judge } from '../search/judge.js';
-import { type Budgets, choosePoint, misses, NO_BUDGETS, type Point, paretoFront } from '../search/points.js';
+import {
+  type Budgets,
+  choosePoint,
+  misses,
+  NO_BUDGETS,
+  type Point,
+  PRECISIONS,
+  type Precision,
+  paretoFront,
+} from '../search/points.js';
 import type { Candidate } from './int8.js';
 import { type BuildOptions, DEFAULT_MAX_DROP, DEFAULT_MINUTES } from './options.js';
+import { graphOf } from './other.js';
 
 export interface ExploreOptions {
   readonly build: BuildOptions;
   readonly data: Dataset;
   readonly feeding: BatchOptions;
   readonly floatBytes: number;
+  readonly makers: Makers;
 }
 
-/** Makes the int8 candidate with what `refine` decides. */
-type Make = (refine: Refine) => Promise<Candidate>;
+/** How a build in each precision is made. */
+export interface Makers {
+  /** @param refine decides which nodes stay float */
+  int8(refine: Refine | null): Promise<Candidate>;
+  wide(): Promise<Candidate>;
+  other(precision: Precision): Promise<Candidate>;
+}
 
 /** What nobody asked for: the fastest build that loses at most a point. */
 const budgetsOf = ({ budgets = NO_BUDGETS }: BuildOptions): Budgets =>
   Object.values(budgets).every((one) => one === null) ? { ...NO_BUDGETS, maxDrop: DEFAULT_MAX_DROP } : budgets;
 
+const precisionsOf = ({ precision = 'int8', profile }: BuildOptions): readonly Precision[] =>
+  precision === 'auto' ? PRECISIONS.filter((one) => isOffered(profile, one)) : [precision];
+
 /** Tries builds on calibration samples until the budgets or the time decide, and gives the one to take. */
-export async function explore({ build, data, feeding, floatBytes }: ExploreOptions, make: Make): Promise<Candidate> {
-  const { profile, modelPath, modelName, minutes, onPoint, signal } = build;
-  const budgets = budgetsOf(build);
+export async function explore({ build, data, feeding, floatBytes, makers }: ExploreOptions): Promise<Candidate> {
+  const { profile, modelPath, modelName, minutes, signal } = build;
   const isHere = profile.oracle.tool === 'onnxruntime' && fits(await readLocalFacts(), profile) !== null;
   const deadline = Deadline.after(minutes ?? DEFAULT_MINUTES, signal);
   const judging = { ...feeding, batchSize: evaluationBatch(feeding.inputs) };
   const judge = await Judge.open({ model: modelPath, name: modelName, data, feeding: judging, profile, isHere });
-  const points: Point[] = [floatPoint(floatBytes)];
-  let walked: Fallback = { tried: [], notes: [] };
+  const front = new Front(build, budgetsOf(build), judge, floatBytes);
   try {
-    const candidate = await make(async (found) => {
-      walked = await walkFallback({
-        ...{ found, judge, profile, isHere, budgets, floatBytes, deadline },
-        finish: (graph) => void runPasses(graph, finishing(profile)),
-        onPoint: (point) => {
-          points[0] = floatPoint(floatBytes, judge.floatUs);
-          points.push(point);
-          onPoint?.(point, paretoFront(points));
-        },
-      });
-      return chosenOf(walked.tried, points[0]!, budgets)?.excluded ?? new Map();
-    });
-    return settle(candidate, { points, walked, budgets, floatBytes, judge, isHere, data });
+    const precisions = precisionsOf(build);
+    for (const precision of precisions) {
+      if (precision === 'int8') continue;
+      if (deadline.isOver()) front.notes.push(`${precision} was not tried: the time was over.`);
+      else await front.tryOther(precision, makers);
+    }
+    if (precisions.includes('int8')) await walkInt8(front, makers, { judge, profile, isHere, deadline });
+    return front.settle(data, isHere);
   } finally {
     await judge.dispose();
+  }
+}
+
+async function walkInt8(
+  front: Front,
+  makers: Makers,
+  given: Pick<FallbackOptions, 'judge' | 'profile' | 'isHere' | 'deadline'>,
+): Promise<void> {
+  const { budgets, floatBytes } = front;
+  const finish = (graph: Graph): void => void runPasses(graph, finishing(given.profile));
+  let best: Point | undefined;
+  const candidate = await makers.int8(async (found) => {
+    const onPoint = (point: Point): void => front.add(point);
+    const { tried, notes } = await walkFallback({ ...given, found, budgets, floatBytes, finish, onPoint });
+    front.notes.push(...notes);
+    const chosen = chosenOf(tried, front.points[0]!, budgets);
+    best = chosen?.point;
+    return chosen?.excluded ?? new Map();
+  });
+  front.offer(best ?? null, candidate);
+}
+
+/** The builds that were measured, and the one to take of them. */
+class Front {
+  readonly points: Point[];
+  readonly notes: string[] = [];
+  private taken: Candidate | null = null;
+  private first: Candidate | null = null;
+
+  constructor(
+    private readonly build: BuildOptions,
+    readonly budgets: Budgets,
+    private readonly judge: Judge,
+    readonly floatBytes: number,
+  ) {
+    this.points = [floatPoint(floatBytes)];
+  }
+
+  add(point: Point): void {
+    this.points[0] = floatPoint(this.floatBytes, this.judge.floatUs);
+    this.points.push(point);
+    this.build.onPoint?.(point, paretoFront(this.points));
+  }
+
+  /** Holds a candidate while its point is the one to take: others need no memory. */
+  offer(point: Point | null, candidate: Candidate): void {
+    this.first ??= candidate;
+    if (point && choosePoint(this.points, this.budgets, this.floatBytes).point === point) this.taken = candidate;
+  }
+
+  async tryOther(precision: Precision, makers: Makers): Promise<void> {
+    const candidate = precision === 'int8-16' ? await makers.wide() : await makers.other(precision);
+    const graph = graphOf(candidate);
+    if (!graph) {
+      this.notes.push(candidate.notes.find((note) => note.startsWith(precision)) ?? candidate.notes.at(-1) ?? '');
+      return this.offer(null, candidate);
+    }
+    try {
+      const { speedup, ...figures } = await this.judge.judge(encodeModel(graph));
+      const load = speedup === null ? 1 : 1 / speedup;
+      const point: Point = { ...figures, precision, speedup, load, floatNodes: [] };
+      this.add(point);
+      this.offer(point, candidate);
+    } catch (error) {
+      if (!RuntimeRefused.is(error)) throw error;
+      this.notes.push(`${precision} does not run: ${(error as Error).message}`);
+    }
+  }
+
+  /** The candidate to take, with the record of the search; float where that is the point to take. */
+  settle(data: Dataset, isHere: boolean): Candidate {
+    const { points, budgets, floatBytes, judge } = this;
+    const { point, met } = choosePoint(points, budgets, floatBytes);
+    const front = new Set(paretoFront(points));
+    const why = whyChosen(point, met, { points, budgets, floatBytes, judge, data, isHere });
+    const search: SearchRecord = {
+      ...{ basis: data.labelled ? 'labels' : 'agreement', n: judge.n, budgets, met, why },
+      points: points.map((one) => ({
+        ...{ precision: one.precision, drop: one.drop, sqnrDb: one.sqnrDb, speedup: one.speedup, p50Us: one.p50Us },
+        ...{ bytes: one.bytes, floatNodes: [...one.floatNodes] },
+        ...{ isFront: front.has(one), isChosen: one === point },
+      })),
+    };
+    const chosen = point.precision === 'float' ? null : this.taken;
+    const base = chosen ?? { ...this.first!, int8: null, other: null, isPruned: false };
+    return { ...base, notes: [...base.notes, ...this.notes, why], search };
   }
 }
 
@@ -66,30 +168,11 @@ function chosenOf(tried: readonly Tried[], float: Point, budgets: Budgets): Trie
 
 interface Outcome {
   readonly points: readonly Point[];
-  readonly walked: Fallback;
   readonly budgets: Budgets;
   readonly floatBytes: number;
   readonly judge: Judge;
   readonly isHere: boolean;
   readonly data: Dataset;
-}
-
-/** The candidate with the record of the search; float where that is the point to take. */
-function settle(candidate: Candidate, outcome: Outcome): Candidate {
-  const { points, walked, budgets, floatBytes, judge, data } = outcome;
-  const { point, met } = choosePoint(points, budgets, floatBytes);
-  const front = new Set(paretoFront(points));
-  const why = whyChosen(point, met, outcome);
-  const search: SearchRecord = {
-    ...{ basis: data.labelled ? 'labels' : 'agreement', n: judge.n, budgets, met, why },
-    points: points.map((one) => ({
-      ...{ precision: one.precision, drop: one.drop, sqnrDb: one.sqnrDb, speedup: one.speedup, p50Us: one.p50Us },
-      ...{ bytes: one.bytes, floatNodes: [...one.floatNodes] },
-      ...{ isFront: front.has(one), isChosen: one === point },
-    })),
-  };
-  const notes = [...candidate.notes, ...walked.notes, why];
-  return { ...candidate, int8: point.precision === 'float' ? null : candidate.int8, notes, search };
 }
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;

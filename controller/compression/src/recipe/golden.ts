@@ -1,4 +1,4 @@
-import type { GoldenFile, TensorSpec } from '@espalier/proto';
+import type { GoldenFile, Report, TensorSpec } from '@espalier/proto';
 import type { Dataset } from '../data/content.js';
 import type { BatchOptions } from '../data/feeds.js';
 import { batches } from '../data/feeds.js';
@@ -41,7 +41,7 @@ export function goldenTolerance(
   graph: Graph,
   outputs: readonly TensorSpec[],
   ranges: Readonly<Record<string, number>>,
-  method: 'float' | 'int8',
+  method: Report['method'],
 ): Record<string, number> {
   const tolerance = (name: string): number => {
     const range = ranges[name] || 1;

@@ -5,18 +5,28 @@ import { fixBatch } from '../onnx/fix-batch.js';
 import type { Graph } from '../onnx/graph.js';
 import { finishing, type PassRecord, rewriting, runPasses } from '../passes/index.js';
 import { PER_CHANNEL_OPSET } from '../passes/raise-opset.js';
+import type { Transformed } from '../precision/transform.js';
 import { requireBudget } from '../quantize/budget.js';
 import { placementViolations } from '../quantize/placement-rules.js';
 import { type Quantized, quantize, type Refine } from '../quantize/quantize.js';
 import type { CalibrationOptions } from '../quantize/samples.js';
 import type { Choice } from '../quantize/search.js';
+import type { Precision } from '../search/points.js';
 import { adviceFor } from './device.js';
 import type { Narrowed } from './narrow.js';
 import { prepare, quantizedNode } from './prepare.js';
 
-/** What the int8 recipe made of a model; `int8` is null when the original is to be kept, and the notes say why. */
+/** A model in a precision that needs no calibration. */
+export interface Other extends Transformed {
+  readonly precision: Precision;
+}
+
+/** What a recipe made of a model; `int8` and `other` are null when the original is to be kept, and the notes say why. */
 export interface Candidate {
   readonly int8: Quantized | null;
+  /** Activations of 16 bits beside int8 weights. */
+  readonly isWide?: boolean;
+  readonly other?: Other | null;
   /** Channels were removed before. */
   readonly isPruned: boolean;
   readonly prepared: Graph;

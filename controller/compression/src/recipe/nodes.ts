@@ -2,6 +2,7 @@ import type { NodeReport } from '@espalier/proto';
 import type { Graph } from '../onnx/graph.js';
 import type { Node } from '../onnx/node.js';
 import { Type } from '../onnx/tensor.js';
+import type { Transformed } from '../precision/transform.js';
 import type { Decision, Plan } from '../quantize/place.js';
 
 /** Operators that only move or reinterpret data: they stand in no precision of their own. */
@@ -91,6 +92,12 @@ export function plannedNodes({ graph, plan }: { graph: Graph; plan: Plan }): Nod
   });
   const floatNodes = nodes.flatMap(({ name: node, op, reason }) => (reason === null ? [] : [{ node, op, reason }]));
   return { nodes, floatNodes, missed: [] };
+}
+
+/** The nodes of a model in another precision, as they were written. */
+export function transformedNodes({ nodes }: Transformed): NodeFigures {
+  const floatNodes = nodes.flatMap(({ name: node, op, reason }) => (reason === null ? [] : [{ node, op, reason }]));
+  return { nodes: [...nodes], floatNodes, missed: [] };
 }
 
 /** The runtime keeps a node's name, or after a fusion at least the name of the value it makes. */

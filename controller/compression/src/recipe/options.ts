@@ -1,7 +1,7 @@
 import type { ArtifactFile, Preprocess, Recipe, Report, SessionOptions, TensorSpec } from '@espalier/proto';
 import type { HardwareProfile } from '../hardware/profile.js';
 import type { Method } from '../quantize/observer.js';
-import type { Budgets, Point } from '../search/points.js';
+import type { Budgets, Point, Precision } from '../search/points.js';
 
 /** Points of accuracy that may be lost when the model has no budget of its own. */
 export const DEFAULT_MAX_DROP = 1;
@@ -30,6 +30,8 @@ export interface BuildOptions {
   readonly weights?: number | null;
   /** Time that the training of `pruned-int8` and a search may take, by default 30; 0 for no training. */
   readonly minutes?: number | null;
+  /** What nodes compute in, int8 by default; `auto` tries all that the profile has. */
+  readonly precision?: Precision | 'auto';
   /** With budgets, builds with nodes in float are searched until these are kept to. */
   readonly budgets?: Budgets;
   /** After each build that a search measured, with the front it now has. */

@@ -11,7 +11,7 @@ import type { BuildOptions } from './options.js';
 
 /** Everything a report is made from. */
 export interface Evidence {
-  readonly method: 'float' | 'int8';
+  readonly method: Report['method'];
   readonly candidate: Candidate | null;
   readonly figures: NodeFigures;
   readonly comparison: Comparison;
@@ -32,7 +32,7 @@ export async function assembleReport(
 ): Promise<Report> {
   const { method, candidate, figures, comparison, data, latency, floatBytes } = evidence;
   const { fixed, broken, mcnemarP, agreement } = comparison;
-  const int8 = method === 'int8';
+  const isBuilt = method !== 'float';
   return Report.parse({
     version: 1,
     model: options.modelName,
@@ -47,14 +47,14 @@ export async function assembleReport(
       labelled: data.labelled,
     },
     float: { top1: comparison.top1Float, sizeBytes: floatBytes, latency: latency?.float ?? null },
-    variant: { top1: comparison.top1, sizeBytes: variantBytes, latency: variantLatency(latency, int8) },
+    variant: { top1: comparison.top1, sizeBytes: variantBytes, latency: variantLatency(latency, isBuilt) },
     fixed,
     broken,
     mcnemarP,
     agreement,
-    sqnrDb: int8 ? comparison.sqnrDb : null,
+    sqnrDb: isBuilt ? comparison.sqnrDb : null,
     speedup: evidence.speedup,
-    sizeRatio: int8 ? floatBytes / variantBytes : 1,
+    sizeRatio: isBuilt ? floatBytes / variantBytes : 1,
     nodes: figures.nodes,
     floatNodes: figures.floatNodes,
     passes: passesOf(candidate),
@@ -68,12 +68,17 @@ export async function assembleReport(
   } satisfies Report);
 }
 
-const variantLatency = (latency: LatencyPair | null, int8: boolean): Latency | null =>
-  latency && (int8 ? latency.variant : latency.float);
+const variantLatency = (latency: LatencyPair | null, isBuilt: boolean): Latency | null =>
+  latency && (isBuilt ? latency.variant : latency.float);
 
 function passesOf(candidate: Candidate | null): Report['passes'] {
   if (!candidate) return [];
   const passes: Report['passes'] = candidate.passes.map(({ name, applied, reasons }) => ({ name, applied, reasons }));
+  if (candidate.other) {
+    const { precision, nodes } = candidate.other;
+    const reasons = nodes.flatMap(({ name, reason }) => (reason === null ? [] : [`${name}: ${reason}`]));
+    return [...passes, { name: precision, applied: nodes.length - reasons.length, reasons }];
+  }
   if (!candidate.int8) return passes;
   const decisions = [...candidate.int8.plan.decisions];
   const applied = decisions.filter(([, decision]) => decision.kind === 'int8').length;
@@ -91,8 +96,10 @@ function notesOf({ profile, preprocess, calibrate, evaluate }: BuildOptions, evi
   if (calibrate?.startsWith('random:')) notes.push('Calibrated on random inputs: expect a loss of accuracy.');
   if (!evaluate && calibrate) notes.push('Compared on the calibration data: give other data to evaluate on.');
   if (!latency) notes.push(`Latency is not measured: this machine is no ${profile.id}.`);
-  if (candidate?.int8 && profile.oracle.tool !== 'onnxruntime') {
-    notes.push(`Accuracy is of ONNX Runtime on this machine; what runs in int8 on ${profile.id} is as planned.`);
+  if (evidence.method !== 'float' && profile.oracle.tool !== 'onnxruntime') {
+    notes.push(
+      `Accuracy is of ONNX Runtime on this machine; what runs in ${evidence.method} on ${profile.id} is as planned.`,
+    );
   }
   if (evidence.device) {
     notes.push(`${evidence.device.tool} makes the file of the device, as ${BUILD_OPTIONS} says; it has not run here.`);
@@ -106,7 +113,13 @@ function notesOf({ profile, preprocess, calibrate, evaluate }: BuildOptions, evi
 export function commandOf(options: BuildOptions): string {
   const parts = ['npx espalier quantize', options.modelPath, '-o OUT', `--profile ${options.profile.id}`];
   if (options.recipe !== 'int8') parts.push(`--recipe ${options.recipe}`);
-  if (options.recipe === 'pruned-int8' && options.maxDrop != null) parts.push(`--max-drop ${options.maxDrop}`);
+  const { maxDrop, latencyUs, speedup, sizeRatio } = options.budgets ?? {};
+  const drop = maxDrop ?? (options.recipe === 'pruned-int8' ? options.maxDrop : null);
+  if (drop != null) parts.push(`--max-drop ${drop}`);
+  if (latencyUs != null) parts.push(`--latency-us ${latencyUs}`);
+  if (speedup != null) parts.push(`--speedup ${speedup}`);
+  if (sizeRatio != null) parts.push(`--size-ratio ${sizeRatio}`);
+  if (options.precision && options.precision !== 'int8') parts.push(`--precision ${options.precision}`);
   if (options.method) parts.push(`--calibration ${options.method}`);
   if (options.calibrate) parts.push(`--calibrate '${options.calibrate}'`);
   if (options.evaluate) parts.push(`--evaluate '${options.evaluate}'`);

@@ -30,7 +30,7 @@ export function reportPage(report: Report): string {
   const floats = report.floatNodes.map(({ node, op, reason }) => [node, op, reason]);
   const nodes = report.nodes.map(({ name, op, precision }) => [name, op, precision]);
   const passes = report.passes.map(({ name, applied, reasons }) => [name, String(applied), reasons.join('; ')]);
-  const kept = report.method === 'int8' ? 'int8' : 'float, kept';
+  const kept = report.method === 'float' ? 'float, kept' : report.method;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escapeHtml(`${report.model} for ${report.profile}`)}</title><style>${STYLE}</style></head><body>

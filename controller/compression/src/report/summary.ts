@@ -14,7 +14,7 @@ export interface FrontPoint {
 export interface Summary {
   readonly model: string;
   readonly profile: string;
-  readonly method: 'float' | 'int8';
+  readonly method: Report['method'];
   readonly n: number;
   readonly top1Float: number | null;
   readonly top1: number | null;

@@ -22,14 +22,17 @@ export async function walkFallback(options: FallbackOptions): Promise<Fallback> 
     ...{ profile: options.profile, feeds: options.judge.feeds, isHere: options.isHere },
   });
   const builds = new Builds(options, prices);
-  await builds.measure([]);
+  const { point } = await builds.measure([]);
+  const turn = new Turn(options);
   if (options.profile.placement.at === 'all-edges') {
     return { tried: builds.tried, notes: [`${options.profile.id} computes in integers only, so no node stays float.`] };
   }
+  const why = turn.whyNone(point);
+  if (why) return { tried: builds.tried, notes: [why] };
   const meter = await Meter.open(found);
   const all = await measureGroups(found, meter, groups, prices, deadline.part(MEASURING_SHARE));
   const ranked = byWorth(all);
-  await climb(builds, meter, ranked, options);
+  await climb(builds, meter, ranked, turn, options);
   await trim(builds, ranked, options);
   const notes = [noteOf(groups, all, ranked, prices)];
   return { tried: builds.tried, notes };
@@ -42,29 +45,48 @@ const EARNED = 1 - noiseOf(EARNED_DB);
 const TOO_SLOW_MAX = 3;
 
 /** Adds the ranked groups one after the other, those that bring something beside the ones before, until a budget turns. */
-async function climb(builds: Builds, meter: Meter, ranked: readonly Measured[], options: FallbackOptions) {
-  const { deadline, budgets, floatBytes, found } = options;
-  const isAccurate = (point: Point): boolean =>
-    budgets.maxDrop !== null &&
-    misses(point, { ...NO_BUDGETS, maxDrop: budgets.maxDrop }, floatBytes).maxDrop === undefined;
-  const isSlow = (point: Point): boolean => {
-    const { latencyUs, speedup } = misses(point, budgets, floatBytes);
-    return point.load >= 1 || latencyUs !== undefined || speedup !== undefined;
-  };
-  const onlyAccuracy = budgets.latencyUs === null && budgets.speedup === null;
+async function climb(
+  builds: Builds,
+  meter: Meter,
+  ranked: readonly Measured[],
+  turn: Turn,
+  { deadline, found }: FallbackOptions,
+): Promise<void> {
   let noise = await meter.noise(found.best.graph);
   let [kept, slow]: [readonly Measured[], number] = [[], 0];
-  const isDone = (point: Point): boolean => onlyAccuracy && isAccurate(point);
-  if (isDone(builds.tried[0]!.point) || isSlow(builds.tried[0]!.point)) return;
   for (const next of ranked) {
     if (deadline.isOver() || slow > TOO_SLOW_MAX) return;
     const more = [...kept, next];
     const lower = await meter.without(more.map(({ group }) => group));
     if (lower === null || lower > noise * (1 - EARNED)) continue;
     const { point } = await builds.measure(more);
-    if (isSlow(point)) slow++;
+    if (turn.isSlow(point)) slow++;
     else [kept, noise] = [more, lower];
-    if (isDone(point)) return;
+    if (turn.isDone(point)) return;
+  }
+}
+
+/** Where the budgets turn the search round. */
+class Turn {
+  constructor(private readonly options: Pick<FallbackOptions, 'budgets' | 'floatBytes'>) {}
+
+  /** No time is left to spend on accuracy. */
+  isSlow(point: Point): boolean {
+    const { latencyUs, speedup } = misses(point, this.options.budgets, this.options.floatBytes);
+    return point.load >= 1 || latencyUs !== undefined || speedup !== undefined;
+  }
+
+  /** An accuracy is all that is asked for, and it is there. */
+  isDone(point: Point): boolean {
+    const { budgets, floatBytes } = this.options;
+    const onlyAccuracy = budgets.latencyUs === null && budgets.speedup === null && budgets.maxDrop !== null;
+    return onlyAccuracy && misses(point, { ...NO_BUDGETS, maxDrop: budgets.maxDrop }, floatBytes).maxDrop === undefined;
+  }
+
+  /** Why no node is to stay float, or null. */
+  whyNone(plain: Point): string | null {
+    if (this.isDone(plain)) return 'int8 throughout keeps to the accuracy, so no node was left in float.';
+    return this.isSlow(plain) ? 'int8 throughout has no time to spare, so no node was left in float.' : null;
   }
 }
 

@@ -1,4 +1,4 @@
-import { affineOf, quantizeUint8, roundHalfEven } from '@espalier/compression/quantize/affine';
+import { affineOf, quantizeUnsigned, roundHalfEven } from '@espalier/compression/quantize/affine';
 import { ChannelStats } from '@espalier/compression/quantize/channel-stats';
 import { Observer } from '@espalier/compression/quantize/observer';
 import { quantizeBias, quantizeWeights } from '@espalier/compression/quantize/weights';
@@ -21,7 +21,7 @@ t.test('zero is always exact, and every scale finite and positive', async (t) =>
 
 t.test('a constant activation of 3.5 comes back within one percent', async (t) => {
   const params = affineOf({ min: 3.5, max: 3.5 });
-  const [q] = quantizeUint8(Float32Array.of(3.5), params);
+  const [q] = quantizeUnsigned(Float32Array.of(3.5), params, 255);
   t.ok(Math.abs((q! - params.zero) * params.scale - 3.5) < 0.035);
 });
 
