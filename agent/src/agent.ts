@@ -1,6 +1,6 @@
 /** The agent of an enrolled device: everything put together, started and stopped. */
 import path from 'node:path';
-import { type CodedError, canonicalDigest, DesiredState, type Facts } from '@espalier/proto';
+import { type CodedError, canonicalDigest, DesiredState, type Facts, type TimingOrder } from '@espalier/proto';
 import { type BackoffLimits, fullJitterMs, nextAttempt, sleep } from './common/backoff.js';
 import { FlooredClock } from './common/clock.js';
 import { readIfThere, writeDurably } from './common/files.js';
@@ -11,11 +11,14 @@ import type { Notifier } from './common/notify.js';
 import type { AgentConfig } from './config.js';
 import { readFacts } from './hardware/facts.js';
 import { readHost } from './hardware/host.js';
+import { download } from './link/download.js';
 import { type Identity, loadIdentity, saveIdentity, wantsRenewal } from './link/identity.js';
 import { Outbox } from './link/outbox.js';
 import { Rpc } from './link/rpc.js';
 import { Session } from './link/session.js';
 import { Measurer } from './measure/measurer.js';
+import { readPowerMode } from './measure/power-mode.js';
+import { NetworkTimer } from './measure/timing/timer.js';
 import { openEndpoints } from './serve/endpoints.js';
 import { keepMemory } from './serve/memory-keeper.js';
 import { makeMetrics } from './serve/metrics.js';
@@ -44,6 +47,7 @@ export class Agent {
   readonly #updater: Updater;
   readonly #session: Session;
   readonly #measurer: Measurer;
+  readonly #timer: NetworkTimer;
   readonly #clock: FlooredClock;
   #facts: Facts;
   #identity: Identity;
@@ -77,6 +81,7 @@ export class Agent {
       slotOf: this.#store.slot,
       report: (message) => this.#outbox.add('measurement', message),
     });
+    this.#timer = new NetworkTimer(this.#timerParts());
     this.#session = new Session({
       ...{ identity: () => this.#identity, outbox: this.#outbox, bootId: this.#facts.bootId, log, random: Math.random },
       onDesired: (document) => this.#receive(document),
@@ -122,6 +127,21 @@ export class Agent {
     this.#unlock();
   }
 
+  #timerParts(): ConstructorParameters<typeof NetworkTimer>[0] {
+    const serving = this.#serving;
+    return {
+      ...{ folder: path.join(this.config.dataDir, 'timing'), log: this.log, now: this.#clock.now },
+      ...{ soc: this.#facts.soc ?? this.#facts.cpu.model, powerMode: readPowerMode },
+      deviceId: () => this.#identity.deviceId,
+      artifactKeys: () => this.#identity.artifactKeys,
+      load: () => ({ requests: serving.requests, lastMs: serving.served?.pool.statistics.lastMs ?? 0 }),
+      updating: () => this.#journal.state.execution !== null,
+      download: (sha256, bytes, file, signal) =>
+        download({ sha256, bytes, file, signal, rpc: () => this.#rpc, random: Math.random }),
+      report: (message) => this.#outbox.add('timing', message),
+    };
+  }
+
   #updaterParts(): ConstructorParameters<typeof Updater>[0] {
     const { config, log } = this;
     return {
@@ -165,6 +185,16 @@ export class Agent {
     this.#revision = parsed.data.revision;
     this.#clock.learn(Math.min(Date.now(), Date.parse(parsed.data.issuedAt)));
     this.#updater.want(parsed.data);
+    this.#wantTiming(parsed.data.timing ?? null);
+  }
+
+  #wantTiming(order: TimingOrder | null): void {
+    try {
+      this.#timer.want(order);
+      if (order) this.#measureNow();
+    } catch (error) {
+      this.log.warn({ error: (error as Error).message }, 'an order to time networks was refused');
+    }
   }
 
   /** Asks over gRPC at start and while MQTT is down, and empties the outbox the same way. */
@@ -190,6 +220,9 @@ export class Agent {
       await this.#measurer
         .measure(sinceMs)
         .catch((error: Error) => this.log.warn({ error: error.message }, 'measuring failed'));
+      await this.#timer
+        .work(signal)
+        .catch((error: Error) => this.log.warn({ error: error.message }, 'timing networks failed'));
       const asked = new Promise<void>((resolve) => (this.#measureNow = resolve));
       const rest = new AbortController();
       const interval = sleep(this.config.measureIntervalS * 1000, AbortSignal.any([signal, rest.signal])).catch(

@@ -93,6 +93,12 @@ export const SignatureInvalid = defineError<{ keyid: string }>(
   ({ keyid }) => `The manifest carries no valid signature of a trusted key (it names key ${keyid}).`,
   () => 'Check who signs artifacts; a device learns trusted keys at enrolment and at certificate renewal.',
 );
+export const TimingFailed = defineError<{ sha256: string; cause: string }>(
+  'ESP_TIMING_FAILED',
+  409,
+  ({ sha256, cause }) => `Network ${sha256.slice(0, 12)} could not be timed: ${cause}.`,
+  () => 'Let the device be idle for some minutes; the controller asks again, or another device of the profile.',
+);
 export const ManifestExpired = defineError<{ expiresAt: string; now: string }>(
   'ESP_MANIFEST_EXPIRED',
   410,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Sha256 } from './manifest.js';
+import { TimingOrder } from './timing.js';
 
 /** What the controller wants a device to serve. */
 export const Target = z.object({
@@ -28,6 +29,8 @@ export const DesiredState = z.object({
   target: Target.nullable(),
   /** Executions that must end: before SWITCH they stop and report CANCELED; after it they come to their own end. */
   cancel: z.array(z.string()),
+  /** Networks to time when the device has nothing else to do; absent from controllers that ask for none. */
+  timing: TimingOrder.nullable().optional(),
   issuedAt: z.iso.datetime(),
 });
 export type DesiredState = z.infer<typeof DesiredState>;

@@ -13,6 +13,8 @@ export const LatencyTableRow = z.strictObject({
   points: z.array(z.strictObject({ work: z.number().nonnegative(), us: z.number().nonnegative() })).min(1),
   fixedUs: z.number(),
   usPerWork: z.number().nonnegative(),
+  /** Slowest device over the fastest at full width, where several measured; the points are those of the worst decile. */
+  spread: z.number().min(1).optional(),
   origin: LatencyOrigin,
 });
 export type LatencyTableRow = z.infer<typeof LatencyTableRow>;

@@ -66,11 +66,11 @@ export const Manifest = z.object({
 });
 export type Manifest = z.infer<typeof Manifest>;
 
+export const Signature = z.object({ keyid: z.string(), alg: z.literal('ed25519'), value: z.string() });
+export type Signature = z.infer<typeof Signature>;
+
 /** A manifest with its ed25519 signature over the RFC 8785 bytes of `manifest`. */
-export const SignedManifest = z.object({
-  manifest: Manifest,
-  signature: z.object({ keyid: z.string(), alg: z.literal('ed25519'), value: z.string() }),
-});
+export const SignedManifest = z.object({ manifest: Manifest, signature: Signature });
 export type SignedManifest = z.infer<typeof SignedManifest>;
 
 /** An artifact's digest: the canonical digest of its file list, so it names content and nothing else. */
@@ -82,20 +82,29 @@ export const artifactDigest = (files: readonly ArtifactFile[]): string =>
 /** A key's id: the canonical digest of its public PEM, shortened to 16 hex digits. */
 export const keyId = (publicKeyPem: string): string => canonicalDigest(publicKeyPem.trim()).slice(0, 16);
 
-/** Signs a manifest with an ed25519 private key [RFC 8032]. */
-export function signManifest(manifest: Manifest, privateKey: KeyObject, keyid: string): SignedManifest {
-  const value = sign(null, canonicalBytes(manifest), privateKey).toString('base64');
-  return { manifest, signature: { keyid, alg: 'ed25519', value } };
+/** Signs a document with an ed25519 private key [RFC 8032]. */
+export function signatureOf(document: unknown, privateKey: KeyObject, keyid: string): Signature {
+  return { keyid, alg: 'ed25519', value: sign(null, canonicalBytes(document), privateKey).toString('base64') };
 }
 
-/** True only if a trusted key (PEM by key id) made the signature over exactly this manifest. */
-export function verifyManifest(signed: SignedManifest, trustedKeys: Readonly<Record<string, string>>): boolean {
-  const pem = trustedKeys[signed.signature.keyid];
+/** True only if a trusted key (PEM by key id) made the signature over exactly this document. */
+export function isSignatureOf(
+  document: unknown,
+  { keyid, value }: Signature,
+  trustedKeys: Readonly<Record<string, string>>,
+): boolean {
+  const pem = trustedKeys[keyid];
   if (!pem) return false;
-  return verify(
-    null,
-    canonicalBytes(signed.manifest),
-    createPublicKey(pem),
-    Buffer.from(signed.signature.value, 'base64'),
-  );
+  return verify(null, canonicalBytes(document), createPublicKey(pem), Buffer.from(value, 'base64'));
 }
+
+export const signManifest = (manifest: Manifest, privateKey: KeyObject, keyid: string): SignedManifest => ({
+  manifest,
+  signature: signatureOf(manifest, privateKey, keyid),
+});
+
+/** True only if a trusted key (PEM by key id) made the signature over exactly this manifest. */
+export const verifyManifest = (
+  { manifest, signature }: SignedManifest,
+  trustedKeys: Readonly<Record<string, string>>,
+): boolean => isSignatureOf(manifest, signature, trustedKeys);

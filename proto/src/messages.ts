@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { Facts } from './facts.js';
 import { Sha256 } from './manifest.js';
 
 export const ErrorInfo = z.object({
@@ -73,6 +72,16 @@ export const ServingMessage = z.object({
 export const WindowClass = z.enum(['clean', 'contended', 'throttled', 'unstable']);
 export type WindowClass = z.infer<typeof WindowClass>;
 
+/** With the profile, the key under which figures may be compared. */
+export const RuntimeKey = z.object({
+  adapter: z.string(),
+  version: z.string(),
+  optionsDigest: z.string(),
+  powerMode: z.string().nullable(),
+  soc: z.string().nullable(),
+});
+export type RuntimeKey = z.infer<typeof RuntimeKey>;
+
 /**
  * Latency of one measuring window on the device, microseconds from the intended arrival.
  * p95 is null below 90 samples, p99 below 459. `histogram` is HDR V2, compressed, base64, mergeable across devices.
@@ -94,34 +103,6 @@ export const MeasurementMessage = z.object({
   rssBytes: z.int().nonnegative(),
   temperatureC: z.number().nullable(),
   errors: z.int().nonnegative(),
-  /** With the profile, the key under which figures may be compared. */
-  runtime: z.object({
-    adapter: z.string(),
-    version: z.string(),
-    optionsDigest: z.string(),
-    powerMode: z.string().nullable(),
-    soc: z.string().nullable(),
-  }),
+  runtime: RuntimeKey,
 });
 export type MeasurementMessage = z.infer<typeof MeasurementMessage>;
-
-const envelope = <K extends string, B extends z.ZodType>(kind: K, body: B) =>
-  z.object({ version: z.literal(1), id: z.string().min(8).max(64), kind: z.literal(kind), body });
-
-/**
- * What a device sends, each under its id: the controller takes an id once, whatever the broker delivers
- * [MQTT 3.1.1, 4.3.2], and acknowledges it on `down/ack`; only then may the outbox forget it.
- */
-export const UpMessage = z.discriminatedUnion('kind', [
-  envelope('facts', Facts),
-  envelope('status', StatusMessage),
-  envelope('execution', ExecutionMessage),
-  envelope('serving', ServingMessage),
-  envelope('measurement', MeasurementMessage),
-]);
-export type UpMessage = z.infer<typeof UpMessage>;
-export type UpKind = UpMessage['kind'];
-
-/** Ids of up messages that are stored: the device forgets them. */
-export const AckMessage = z.object({ version: z.literal(1), ids: z.array(z.string()).min(1).max(500) });
-export type AckMessage = z.infer<typeof AckMessage>;

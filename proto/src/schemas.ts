@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { DesiredState } from './desired.js';
 import { Facts } from './facts.js';
 import { GoldenFile, SignedManifest } from './manifest.js';
-import { AckMessage, UpMessage } from './messages.js';
 import { Preprocess } from './preprocess.js';
 import { Report } from './report.js';
 import { StagedModel } from './stages.js';
+import { AckMessage, UpMessage } from './up.js';
 
 /** Every JSON document that crosses a boundary, by the name of its schema file in proto/schema. */
 export const documents = {

@@ -1,4 +1,4 @@
-import type { UpKind } from './messages.js';
+import type { UpKind } from './up.js';
 
 /** Major version of the contract; a breaking change gets a new branch beside the old one. */
 export const CONTRACT = 1;

@@ -7,6 +7,7 @@ import type { Served, Serving } from '../serve/serving.js';
 import { chooseWindows } from './choose-windows.js';
 import { classify, readConditions } from './conditions.js';
 import { LatencyWindow } from './latency-window.js';
+import { readPowerMode } from './power-mode.js';
 
 const LIMIT_MS = 8000;
 const WINDOW_RUNS = 170;
@@ -83,7 +84,7 @@ export class Measurer {
         adapter: 'onnxruntime',
         version: onnxRuntimeVersion(),
         optionsDigest: canonicalDigest(served.pool.sessionOptions),
-        powerMode: null,
+        powerMode: readPowerMode(),
         soc: this.parts.soc,
       },
     };

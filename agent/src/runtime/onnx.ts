@@ -15,6 +15,7 @@ export interface Session {
   run(feeds: Tensors): Tensors;
   /** Binds tensors to run again and again; outputs with memory of their own are written there. */
   prepare(feeds: Tensors, into: Tensors): Prepared;
+  endProfiling(): void;
   close(): void;
 }
 
@@ -55,11 +56,15 @@ const toSpec = ({ name, isTensor, type, shape, symbolicDimensions }: Binding.Val
       }
     : { name, type: 'unknown', shape: [] };
 
-/** @throws what the runtime says of the file */
-export function openSession(file: string, options: SessionOptions): Session {
+/**
+ * @param profilePrefix where the runtime's profiler writes its trace, when the session ends it
+ * @throws what the runtime says of the file
+ */
+export function openSession(file: string, options: SessionOptions, profilePrefix?: string): Session {
   initOrt();
   const session = new binding.InferenceSession();
   session.loadModel(file, {
+    ...(profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: profilePrefix }),
     graphOptimizationLevel:
       options.graphOptimizationLevel as ort.InferenceSession.SessionOptions['graphOptimizationLevel'] & string,
     intraOpNumThreads: options.intraOpNumThreads,
@@ -88,6 +93,7 @@ export function openSession(file: string, options: SessionOptions): Session {
         },
       };
     },
+    endProfiling: () => session.endProfiling(),
     close: () => session.dispose(),
   };
 }

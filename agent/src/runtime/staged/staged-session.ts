@@ -36,11 +36,11 @@ export class StagedSession {
       for (const stage of model.stages) {
         file = path.join(folder, path.basename(stage.file));
         if (sha256Hex(readFileSync(file)) !== stage.sha256) throw new Error('its digest is not the one listed');
-        sessions.push(await openSession(file, options));
+        sessions.push(openSession(file, options));
       }
       return new StagedSession(model, sessions);
     } catch (error) {
-      await Promise.all(sessions.map((session) => session.close()));
+      for (const session of sessions) session.close();
       throw ModelLoadFailed({ file, cause: (error as Error).message }, { cause: error });
     }
   }
@@ -54,7 +54,7 @@ export class StagedSession {
     return this.counts;
   }
 
-  async run(feeds: Tensors): Promise<StagedAnswer> {
+  run(feeds: Tensors): StagedAnswer {
     const { classes, stages } = this.model;
     const rows = Object.values(feeds)[0]?.shape[0] ?? 0;
     const answer = new Float32Array(rows * classes);
@@ -63,7 +63,7 @@ export class StagedSession {
     let given = feeds;
     for (const [at, stage] of stages.entries()) {
       if (left.length === 0) break;
-      const made = await this.sessions[at]?.run(given);
+      const made = this.sessions[at]?.run(given);
       const logits = made?.[stage.logits] as TensorValue;
       const { ending, going } = partRows(stage, logits);
       for (const place of ending) {
@@ -79,7 +79,7 @@ export class StagedSession {
     return { logits: { type: 'float32', shape: [rows, classes], data: answer }, exits };
   }
 
-  async close(): Promise<void> {
-    await Promise.all(this.sessions.map((session) => session.close()));
+  close(): void {
+    for (const session of this.sessions) session.close();
   }
 }

@@ -1,11 +1,19 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { keyId, type Manifest, type SignedManifest, signManifest } from '@espalier/proto';
+import {
+  keyId,
+  type Manifest,
+  type SignedManifest,
+  signatureOf,
+  signManifest,
+  type TimingOrder,
+  type TimingRequest,
+} from '@espalier/proto';
 import type { Config } from '../common/config.js';
 import { writeFileDurably } from '../common/durable-file.js';
 
-/** Signs manifests with the controller's ed25519 key, which never leaves `keys/` of the data directory (mode 0600). */
+/** Signs manifests and orders with the controller's ed25519 key, which never leaves `keys/` of the data directory (mode 0600). */
 export class ManifestSigner {
   readonly keyid: string;
   readonly #publicPem: string;
@@ -27,6 +35,10 @@ export class ManifestSigner {
 
   sign(manifest: Manifest): SignedManifest {
     return signManifest(manifest, this.privateKey, this.keyid);
+  }
+
+  order(request: TimingRequest): TimingOrder {
+    return { request, signature: signatureOf(request, this.privateKey, this.keyid) };
   }
 
   /** Key id to SPKI PEM of every key whose signatures devices are to trust; given to them at enrolment. */
