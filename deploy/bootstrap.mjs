@@ -27,6 +27,7 @@ const commands = {
   'bench:codec': 'controller/compression/test/bench/codec.ts',
   'bench:compression': 'test/bench/compression.ts',
   'bench:serving': 'test/bench/serving.ts',
+  'bench:frontier': 'test/bench/frontier.ts',
   'fuzz:models': 'controller/compression/test/fuzz/models.ts',
   'test:systemd': 'test/systemd/run.ts',
   'test:oracles': 'test/oracles/run.ts',

@@ -252,5 +252,12 @@ export const BinaryUnfit = defineError<{ node: string; channels: number; filters
   422,
   ({ node, channels, filters }) =>
     `${node} cannot run in the binary kernel: it has ${channels} input channels and ${filters} filters.`,
-  () => 'Channels must be a multiple of 32 and filters a multiple of 16; leave the layer as it is.',
+  () => 'Channels must be a multiple of 32 and filters a multiple of 8; leave the layer as it is.',
+);
+
+export const NothingBinarizable = defineError<{ model: string }>(
+  'ESP_NOTHING_BINARIZABLE',
+  422,
+  ({ model }) => `${model} has no inner convolution with a window that could see signs only.`,
+  () => 'Signs pay in dense convolutions alone; train this network without "binarize".',
 );

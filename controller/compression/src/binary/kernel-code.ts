@@ -1,8 +1,10 @@
 /**
  * The code of one binary convolution: made for its sizes, so that every offset is a constant and the sum over window and
- * channels is one straight line. Four lanes are four filters; a word is 32 channels of one place.
+ * channels is one straight line. A word is 32 channels of one place; a row of the window is one run of words, which is
+ * read 64 bits at a time. Bits are packed with SIMD and counted by the scalar popcnt, of which a processor does several a
+ * clock: on x86 V8 builds i8x16.popcnt from table look-ups, and the kernel with it took up to 2.4 times as long.
  */
-import { advance, assemble, type Code, I32, op, repeat, V128 } from './wasm.js';
+import { advance, assemble, type Code, I32, I64, op, repeat } from './wasm.js';
 
 /** Sizes of a dense convolution whose channels fill words and whose filters fill blocks. */
 export interface BinaryShape {
@@ -17,12 +19,9 @@ export interface BinaryShape {
 }
 
 export const WORD = 32;
-/** Filters that one pass over a window computes: four registers of four lanes. */
-export const FILTER_BLOCK = 16;
-const REGISTERS = 4;
-const VECTOR_BYTES = 16;
-/** A byte counts at most 8 bits a step: so many steps until it could run over. */
-const STEPS_MAX = 31;
+/** Filters that one pass over a window computes: as many sums stay in registers. */
+export const FILTER_BLOCK = 8;
+const ALIGNMENT = 16;
 
 /** Where everything lies in the kernel's memory, in bytes. */
 export interface Places {
@@ -41,7 +40,7 @@ export interface Sizes {
   readonly padded: readonly [number, number];
   readonly words: number;
   /** Words of one window. */
-  readonly steps: number;
+  readonly windowWords: number;
   readonly places: Places;
 }
 
@@ -51,19 +50,19 @@ export function sizesOf(shape: BinaryShape): Sizes {
   const outOf = (axis: 0 | 1): number => Math.floor((padded[axis] - kernel[axis]) / stride[axis]) + 1;
   const out = [outOf(0), outOf(1)] as const;
   const words = channels / WORD;
-  const steps = kernel[0] * kernel[1] * words;
+  const windowWords = kernel[0] * kernel[1] * words;
   let end = 0;
   const take = (bytes: number): number => {
     const start = end;
-    end += Math.ceil(bytes / VECTOR_BYTES) * VECTOR_BYTES;
+    end += Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
     return start;
   };
   const places = {
     ...{ input: take(4 * height * width * channels), thresholds: take(4 * channels) },
-    ...{ packed: take(4 * padded[0] * padded[1] * words), weights: take(4 * filters * steps) },
+    ...{ packed: take(4 * padded[0] * padded[1] * words), weights: take(4 * filters * windowWords) },
     ...{ scales: take(4 * filters), output: take(4 * out[0] * out[1] * filters) },
   };
-  return { out, padded, words, steps, places: { ...places, end } };
+  return { out, padded, words, windowWords, places: { ...places, end } };
 }
 
 /** Sixteen channels from `at` as sixteen bits: 1 where the value is above its threshold. Locals 2 and 3 are bases. */
@@ -98,54 +97,69 @@ function packBody({ height, width, channels, pads }: BinaryShape, { padded, word
   ];
 }
 
-/** Products of one window with sixteen filters: words at which they differ are counted. */
-function windowCode(
-  { kernel }: BinaryShape,
-  { padded, words, steps }: Sizes,
-  locals: Record<'x' | 'w' | 'bits' | 'bytes' | 'sums', number>,
-): Code {
-  const { x, w, bits, bytes, sums } = locals;
-  const registers = [0, 1, 2, 3];
-  const places = Array.from({ length: kernel[0] * kernel[1] }, (_, tap) => {
-    const [down, right] = [Math.floor(tap / kernel[1]), tap % kernel[1]];
-    return Array.from({ length: words }, (_, word) => 4 * (words * (down * padded[1] + right) + word));
-  }).flat();
-  const code: Code[] = registers.map((at) => [...op.zero, ...op.set(sums + at)]);
-  for (let start = 0; start < steps; start += STEPS_MAX) {
-    code.push(...registers.map((at): Code => [...op.zero, ...op.set(bytes + at)]));
-    for (const [at, place] of places.slice(start, start + STEPS_MAX).entries()) {
-      code.push([...op.get(x), ...op.load32Splat(place), ...op.set(bits)]);
-      for (const register of registers) {
-        const weights = VECTOR_BYTES * (REGISTERS * (start + at) + register);
-        code.push(
-          ...[op.get(bytes + register), op.get(bits), op.get(w), op.load(weights), op.xor, op.i8x16Popcnt],
-          ...[op.i8x16Add, op.set(bytes + register)],
-        );
-      }
-    }
-    for (const at of registers) {
-      code.push(
-        ...[op.get(sums + at), op.get(bytes + at), op.i16x8ExtaddPairwiseI8x16U, op.i32x4ExtaddPairwiseI16x8U],
-        ...[op.i32x4Add, op.set(sums + at)],
-      );
-    }
-  }
-  return code.flat();
+/** One read of the window: 64 bits, or the last 32 of a row. */
+export interface Step {
+  /** Word of the window, row by row. */
+  readonly word: number;
+  readonly words: 1 | 2;
+  /** Bytes from the window's first word to this one in the packed image. */
+  readonly offset: number;
+}
+
+export function stepsOf({ kernel }: BinaryShape, { padded, words }: Sizes): Step[] {
+  const run = kernel[1] * words;
+  return Array.from({ length: kernel[0] }, (_, row) =>
+    Array.from({ length: Math.ceil(run / 2) }, (_, at): Step => {
+      const offset = 4 * (row * padded[1] * words + 2 * at);
+      return { word: row * run + 2 * at, words: 2 * at + 1 < run ? 2 : 1, offset };
+    }),
+  ).flat();
+}
+
+/** Where a step's words of a filter lie, in words from the block's first: a step's filters stand side by side. */
+export const weightPlace = ({ word, words }: Step, filter: number): number => word * FILTER_BLOCK + filter * words;
+
+/** Bits that differ between one window and each filter of a block, into the sums. */
+function windowCode(steps: readonly Step[], { x, w, bits, sums }: Record<'x' | 'w' | 'bits' | 'sums', number>): Code {
+  const filters = Array.from({ length: FILTER_BLOCK }, (_, filter) => filter);
+  return [
+    ...filters.flatMap((filter) => [...op.i64Zero, ...op.set(sums + filter)]),
+    ...steps.flatMap((step): Code => {
+      const load = step.words === 2 ? op.i64Load : op.i64Load32U;
+      return [
+        ...[op.get(x), load(step.offset), op.set(bits)].flat(),
+        ...filters.flatMap(
+          (filter): Code => [
+            ...[op.get(sums + filter), op.get(bits), op.get(w), load(4 * weightPlace(step, filter))].flat(),
+            ...[op.i64Xor, op.i64Popcnt, op.i64Add, op.set(sums + filter)].flat(),
+          ],
+        ),
+      ];
+    }),
+  ];
 }
 
 /** y = scale * (bits - 2 * differing), [height, width, filters]. */
 function convolveBody(shape: BinaryShape, sizes: Sizes): Code {
   const { filters, stride, channels, kernel } = shape;
-  const { places, padded, words, steps, out } = sizes;
-  const [row, column, block, x, w, scale, y] = [0, 1, 2, 3, 4, 5, 6];
-  const [bits, bytes, sums] = [7, 8, 12];
+  const { places, padded, words, windowWords, out } = sizes;
+  const [row, column, block, x, w, scale, y, bits, sums] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
   const all = channels * kernel[0] * kernel[1];
-  const written: Code = [0, 1, 2, 3].flatMap((at) => [
-    ...op.get(y),
-    ...[op.constant(all), op.i32x4Splat, op.get(sums + at), op.constant(1), op.i32x4Shl, op.i32x4Sub].flat(),
-    ...[op.f32x4ConvertI32x4S, op.get(scale), op.load(VECTOR_BYTES * at), op.f32x4Mul].flat(),
-    ...op.store(VECTOR_BYTES * at),
-  ]);
+  const written = Array.from(
+    { length: FILTER_BLOCK },
+    (_, filter): Code => [
+      ...[
+        op.get(y),
+        op.constant(all),
+        op.get(sums + filter),
+        op.i32WrapI64,
+        op.constant(1),
+        op.i32Shl,
+        op.i32Sub,
+      ].flat(),
+      ...[op.f32ConvertI32S, op.get(scale), op.f32Load(4 * filter), op.f32Mul, op.f32Store(4 * filter)].flat(),
+    ],
+  ).flat();
   const perPixel = 4 * words * stride[1];
   return [
     ...[op.constant(places.packed), op.set(x), op.constant(places.output), op.set(y)].flat(),
@@ -153,13 +167,10 @@ function convolveBody(shape: BinaryShape, sizes: Sizes): Code {
       ...repeat(column, out[1], [
         ...[op.constant(places.weights), op.set(w), op.constant(places.scales), op.set(scale)].flat(),
         ...repeat(block, filters / FILTER_BLOCK, [
-          ...windowCode(shape, sizes, { x, w, bits, bytes, sums }),
+          ...windowCode(stepsOf(shape, sizes), { x, w, bits, sums }),
           ...written,
-          ...[
-            advance(w, 4 * FILTER_BLOCK * steps),
-            advance(scale, 4 * FILTER_BLOCK),
-            advance(y, 4 * FILTER_BLOCK),
-          ].flat(),
+          ...advance(w, 4 * FILTER_BLOCK * windowWords),
+          ...[advance(scale, 4 * FILTER_BLOCK), advance(y, 4 * FILTER_BLOCK)].flat(),
         ]),
         ...advance(x, perPixel),
       ]),
@@ -171,9 +182,12 @@ function convolveBody(shape: BinaryShape, sizes: Sizes): Code {
 /** The module of a layer: `pack` and `convolve`. */
 export function kernelModule(shape: BinaryShape): Uint8Array<ArrayBuffer> {
   const sizes = sizesOf(shape);
-  const vectors = new Array<number>(1 + 2 * REGISTERS).fill(V128);
+  const locals = (integers: number, longs: number): number[] => [
+    ...new Array<number>(integers).fill(I32),
+    ...new Array<number>(longs).fill(I64),
+  ];
   return assemble([
-    { name: 'pack', locals: [I32, I32, I32, I32], body: packBody(shape, sizes) },
-    { name: 'convolve', locals: [...new Array<number>(7).fill(I32), ...vectors], body: convolveBody(shape, sizes) },
+    { name: 'pack', locals: locals(4, 0), body: packBody(shape, sizes) },
+    { name: 'convolve', locals: locals(7, 1 + FILTER_BLOCK), body: convolveBody(shape, sizes) },
   ]);
 }

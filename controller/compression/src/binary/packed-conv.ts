@@ -3,10 +3,18 @@
  * by XOR and population count, and scaled for each filter. The image lies as [height, width, channels].
  */
 import { BinaryUnfit } from '../errors.js';
-import { type BinaryShape, FILTER_BLOCK, kernelModule, type Sizes, sizesOf, WORD } from './kernel-code.js';
+import {
+  type BinaryShape,
+  FILTER_BLOCK,
+  kernelModule,
+  type Sizes,
+  sizesOf,
+  stepsOf,
+  WORD,
+  weightPlace,
+} from './kernel-code.js';
 
 const PAGE_BYTES = 65_536;
-const LANES = 4;
 
 export interface BinaryLayer {
   readonly node: string;
@@ -40,7 +48,7 @@ export class PackedConv {
     const { channels, filters } = shape;
     if (channels % WORD !== 0 || filters % FILTER_BLOCK !== 0) throw BinaryUnfit({ node, channels, filters });
     this.sizes = sizesOf(shape);
-    const { places, out, words, steps } = this.sizes;
+    const { places, out, windowWords } = this.sizes;
     const memory = new WebAssembly.Memory({ initial: Math.ceil(places.end / PAGE_BYTES) });
     const instance = new WebAssembly.Instance(new WebAssembly.Module(kernelModule(shape)), { env: { memory } });
     this.kernel = instance.exports as unknown as Kernel;
@@ -49,13 +57,13 @@ export class PackedConv {
     this.output = new Float32Array(buffer, places.output, out[0] * out[1] * filters);
     new Float32Array(buffer, places.thresholds, channels).set(layer.thresholds);
     new Float32Array(buffer, places.scales, filters).set(layer.scales);
-    packWeights(layer, words, new Uint32Array(buffer, places.weights, filters * steps));
+    packWeights(layer, this.sizes, new Uint32Array(buffer, places.weights, filters * windowWords));
     this.corrections = borderCorrections(layer, this.sizes);
   }
 
   /** Bytes of the weights as they are kept. */
   get weightBytes(): number {
-    return 4 * this.sizes.steps * (this.output.length / (this.sizes.out[0] * this.sizes.out[1]));
+    return 4 * this.sizes.windowWords * (this.output.length / (this.sizes.out[0] * this.sizes.out[1]));
   }
 
   run(): void {
@@ -68,19 +76,20 @@ export class PackedConv {
   }
 }
 
-/** Signs as words: [filters / 16, window and word, 4 registers, 4 lanes], a lane for each filter. */
-function packWeights({ shape, weights }: BinaryLayer, words: number, into: Uint32Array): void {
+/** Signs as words: [filters / 8, steps of the window, 8 filters, 1 or 2 words]. */
+function packWeights({ shape, weights }: BinaryLayer, sizes: Sizes, into: Uint32Array): void {
   const { channels, filters, kernel } = shape;
   const taps = kernel[0] * kernel[1];
-  const steps = taps * words;
   for (let filter = 0; filter < filters; filter++) {
-    const block = Math.floor(filter / FILTER_BLOCK);
-    const lane = filter % FILTER_BLOCK;
-    for (let tap = 0; tap < taps; tap++) {
-      for (let channel = 0; channel < channels; channel++) {
-        if (!(weights[(filter * channels + channel) * taps + tap]! > 0)) continue;
-        const step = tap * words + Math.floor(channel / WORD);
-        into[(block * steps + step) * LANES * LANES + lane]! |= 1 << (channel % WORD);
+    const block = Math.floor(filter / FILTER_BLOCK) * FILTER_BLOCK * sizes.windowWords;
+    for (const step of stepsOf(shape, sizes)) {
+      const place = block + weightPlace(step, filter % FILTER_BLOCK);
+      for (let bit = 0; bit < WORD * step.words; bit++) {
+        const at = WORD * step.word + bit;
+        const [tap, channel] = [Math.floor(at / channels), at % channels];
+        if (weights[(filter * channels + channel) * taps + tap]! > 0) {
+          into[place + Math.floor(bit / WORD)]! |= 1 << (bit % WORD);
+        }
       }
     }
   }

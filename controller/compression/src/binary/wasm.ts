@@ -34,7 +34,7 @@ const section = (id: number, bytes: Code): number[] => [id, ...sized(bytes)];
 const text = (value: string): number[] => sized([...new TextEncoder().encode(value)]);
 
 export const I32 = 0x7f;
-export const V128 = 0x7b;
+export const I64 = 0x7e;
 const EMPTY_BLOCK = 0x40;
 const ALIGNED = 2;
 
@@ -50,26 +50,24 @@ export const op = {
   i32Shl: [0x74],
   i32Or: [0x72],
   i32LtU: [0x49],
+  i32Sub: [0x6b],
+  i32WrapI64: [0xa7],
+  i64Add: [0x7c],
+  i64Xor: [0x85],
+  i64Popcnt: [0x7b],
+  i64Zero: [0x42, 0x00],
+  i64Load: (offset: number): Code => [0x29, ...memory(offset)],
+  i64Load32U: (offset: number): Code => [0x35, ...memory(offset)],
+  f32ConvertI32S: [0xb2],
+  f32Mul: [0x94],
+  f32Load: (offset: number): Code => [0x2a, ...memory(offset)],
+  f32Store: (offset: number): Code => [0x38, ...memory(offset)],
   i32Store: (offset: number): Code => [0x36, ...memory(offset)],
   load: (offset: number): Code => simd(0x00, ...memory(offset)),
-  load32Splat: (offset: number): Code => simd(0x09, ...memory(offset)),
-  store: (offset: number): Code => simd(0x0b, ...memory(offset)),
-  zero: simd(0x0c, ...new Array<number>(16).fill(0)),
-  i32x4Splat: simd(0x11),
   f32x4Gt: simd(0x44),
-  xor: simd(0x51),
-  i8x16Popcnt: simd(0x62),
   i8x16Bitmask: simd(0x64),
   i8x16NarrowI16x8S: simd(0x65),
-  i8x16Add: simd(0x6e),
-  i16x8ExtaddPairwiseI8x16U: simd(0x7d),
-  i32x4ExtaddPairwiseI16x8U: simd(0x7f),
   i16x8NarrowI32x4S: simd(0x85),
-  i32x4Shl: simd(0xab),
-  i32x4Add: simd(0xae),
-  i32x4Sub: simd(0xb1),
-  f32x4Mul: simd(0xe6),
-  f32x4ConvertI32x4S: simd(0xfa),
 } as const;
 
 /** `local` += `step`. */

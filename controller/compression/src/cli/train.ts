@@ -40,12 +40,19 @@ export const trainCommand = (terminal: Terminal, signal: AbortSignal): Command =
     .argument('<model>', 'ONNX file')
     .requiredOption('-o, --output <file>', 'the trained float model')
     .requiredOption('--data <spec>', 'labelled samples to train on')
-    .option('--recipe <name or file>', 'tune, distill, quantize-aware, progressive, or a file of your own', 'tune')
+    .option(
+      '--recipe <name or file>',
+      'tune, distill, quantize-aware, progressive, xnor, or a file of your own',
+      'tune',
+    )
     .option('--teacher <model>', 'ONNX file to learn from; by default, where the recipe distils, the model itself')
     .option('--evaluate <spec>', 'data to compare before and after on; take other samples than for training')
     .option('--preprocess <file>', 'preprocessing record; by default MODEL.preprocess.json or the model’s metadata')
     .option('--checkpoint <file>', 'kept after each epoch; the same command goes on from it')
-    .option('--simulate <file>', 'after quantization-aware training: the model with rounded weights and activations')
+    .option(
+      '--simulate <file>',
+      'after training with rounding or signs: the model that computes so, of standard operators',
+    )
     .option('--workers <n>', 'threads', wholeNumber('--workers', 1, WORKERS_MAX), defaultWorkers())
     .option('--seed <number>', 'the same seed gives the same weights', wholeNumber('--seed', 0, SEED_MAX), 1)
     .option('--json', 'print the result as one JSON line')

@@ -2,6 +2,8 @@
  * Quantization-aware training: fake quantizers in front of every weighted layer, on its input and its weights. They are
  * taken out again at the end, for the quantizer to put real ones in, or lowered to standard operators as a simulation.
  */
+
+import { addSigns, signedWeights } from '../binary/lower.js';
 import type { Dataset } from '../data/content.js';
 import type { BatchOptions } from '../data/feeds.js';
 import { attributesFrom } from '../onnx/attributes.js';
@@ -67,15 +69,19 @@ export function withoutFakeQuantizers(graph: Graph): Graph {
   return copy;
 }
 
-/** A copy in which weights are rounded and activations pass QuantizeLinear and DequantizeLinear: any runtime computes it. */
+/** What stands for each operator that only training knows: the value that computes the same. */
+const LOWERED: Readonly<Record<string, (graph: Graph, node: Node) => string>> = {
+  FakeQuantWeights: (graph, node) => graph.addConstant(node.outputs[0]!, roundedWeights(graph, node)),
+  FakeQuantActivations: addQuantizers,
+  BinaryWeights: signedWeights,
+  BinaryActivations: addSigns,
+};
+
+/** A copy in which weights are rounded and activations pass quantizers or signs of standard operators: any runtime computes it. */
 export function simulated(graph: Graph): Graph {
   const copy = cloneGraph(graph);
   for (const node of fakes(copy)) {
-    const to =
-      node.opType === 'FakeQuantWeights'
-        ? copy.addConstant(node.outputs[0]!, roundedWeights(copy, node))
-        : addQuantizers(copy, node);
-    copy.replaceUses(node.outputs[0]!, to);
+    copy.replaceUses(node.outputs[0]!, LOWERED[node.opType]!(copy, node));
     copy.remove(node);
   }
   copy.sort();

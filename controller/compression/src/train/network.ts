@@ -1,5 +1,6 @@
 /** The forms of a network while it is trained, and the one in which it is used. */
 import type { Preprocess, TensorSpec } from '@espalier/proto';
+import { addBinarizers } from '../binary/binarize.js';
 import type { Dataset } from '../data/content.js';
 import type { BatchOptions } from '../data/feeds.js';
 import { cloneGraph } from '../onnx/codec.js';
@@ -47,9 +48,10 @@ export async function prepareTraining(original: Graph, recipe: TrainRecipe, from
   return graph;
 }
 
-/** The network that a stage begins with: with fake quantizers in place of norms, where it trains quantized. */
-export async function enterStage(graph: Graph, { quantize }: TrainStage, from: TrainingData): Promise<Graph> {
+/** The network that a stage begins with: with fake quantizers in place of norms, or with signs, where it trains so. */
+export async function enterStage(graph: Graph, { quantize, binarize }: TrainStage, from: TrainingData): Promise<Graph> {
   const plain = withoutFakeQuantizers(graph);
+  if (binarize) await addBinarizers(plain, from.data, feedingOf(from, RANGE_SAMPLES));
   if (!quantize) return plain;
   const bare = folded(plain);
   await addFakeQuantizers(bare, quantize, from.data, feedingOf(from, RANGE_SAMPLES));

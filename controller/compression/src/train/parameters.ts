@@ -17,6 +17,7 @@ const LEARNT: Readonly<Record<string, readonly number[]>> = {
   ...{ PRelu: [1], Add: [0, 1], Mul: [0, 1] },
   FakeQuantActivations: [1, 2],
   FakeQuantWeights: [0],
+  ...{ BinaryWeights: [0], BinaryActivations: [1] },
 };
 
 /** True for weights that only choose: at most one 1 a row, zeros elsewhere, as in a shortcut that was made a Conv. */

@@ -73,6 +73,7 @@ export const TrainStage = z.strictObject({
     .describe('float16: weighted operators are rounded to half'),
   lossScale: z.number().positive().default(4096).describe('first factor on the loss in float16; 1 for none'),
   quantize: FakeQuantization.nullable().default(null).describe('weights and activations are rounded while training'),
+  binarize: z.boolean().default(false).describe('inner convolutions see signs only, of weights and of inputs'),
 });
 export type TrainStage = z.infer<typeof TrainStage>;
 

@@ -102,8 +102,9 @@ export async function train(original: Graph, options: TrainOptions): Promise<Tra
       break;
     }
   }
-  const isQuantized = recipe.stages.at(-1)!.quantize !== null;
-  return { graph: folded(graph), simulated: isQuantized ? simulated(graph) : null, history, notes };
+  const { quantize, binarize } = recipe.stages.at(-1)!;
+  const rounded = quantize || binarize ? simulated(graph) : null;
+  return { graph: folded(graph), simulated: rounded && (binarize ? folded(rounded) : rounded), history, notes };
 }
 
 /** Where to go on after an epoch. */

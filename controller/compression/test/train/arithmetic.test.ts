@@ -111,7 +111,7 @@ t.test('mixed batches: targets stay distributions, in proportion to what is seen
 });
 
 t.test('recipes: ours are valid, others are refused with the field', async (t) => {
-  t.same(await recipeNames(), ['distill', 'progressive', 'quantize-aware', 'tune']);
+  t.same(await recipeNames(), ['distill', 'progressive', 'quantize-aware', 'tune', 'xnor']);
   for (const name of await recipeNames()) t.ok((await loadRecipe(name)).stages.length > 0, name);
   const folder = t.testdir({ 'bad.yaml': 'stages: [{ epochs: 0 }]', 'odd.yaml': 'stages: [{ epochs: 1, epoch: 2 }]' });
   await t.rejects(loadRecipe(`${folder}/bad.yaml`), { code: 'ESP_RECIPE_INVALID', message: /stages.0.epochs/ });

@@ -1,4 +1,5 @@
 import * as activations from './activations.js';
+import { binaryActivations, binaryWeights } from './binary.js';
 import { conv, convTranspose } from './conv.js';
 import * as elementwise from './elementwise.js';
 import { fakeQuantActivations, fakeQuantWeights } from './fake-quant.js';
@@ -13,6 +14,7 @@ export const RULES: ReadonlyMap<string, Rule> = new Map(
   Object.entries({
     ...{ Conv: conv, ConvTranspose: convTranspose, Gemm: gemm, MatMul: matMul },
     ...{ FakeQuantWeights: fakeQuantWeights, FakeQuantActivations: fakeQuantActivations },
+    ...{ BinaryWeights: binaryWeights, BinaryActivations: binaryActivations },
     BatchNormalization: batchNormalization,
     ...{ InstanceNormalization: instanceNormalization, LayerNormalization: layerNormalization },
     ...{ Relu: activations.relu, LeakyRelu: activations.leakyRelu, PRelu: activations.pRelu, Clip: activations.clip },

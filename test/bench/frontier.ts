@@ -1,0 +1,25 @@
+/**
+ * `npm run bench:frontier -- --json`: what the frontier techniques are worth on this machine, a line an id:
+ * {"id","value","unit","reference","n","seed"}. See docs/frontier.md. Some rows need ../shared/data.
+ *
+ *   node test/bench/frontier.ts [--json] [--only REGEX] [--long]
+ */
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { binary } from './frontier/binary.ts';
+import type { Row } from './training/row.ts';
+
+const { values } = parseArgs({
+  options: { json: { type: 'boolean' }, only: { type: 'string' }, long: { type: 'boolean' } },
+});
+const data = path.join(import.meta.dirname, '..', '..', '..', 'shared', 'data');
+const describe = ({ id, value, unit, reference, n, note }: Row): string =>
+  `${id}: ${value} ${unit} (reference: ${reference}; n ${n})${note ? `; ${note}` : ''}\n`;
+
+const wanted = new RegExp(values.only ?? '');
+for (const bench of [binary].filter(({ id, long }) => wanted.test(id) && (values.long || !long))) {
+  process.stderr.write(`${bench.id} ...\n`);
+  for (const row of await bench.measure(data)) {
+    process.stdout.write(values.json ? `${JSON.stringify(row)}\n` : describe(row));
+  }
+}
