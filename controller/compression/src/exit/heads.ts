@@ -6,7 +6,7 @@ import { intAttribute, intsAttribute } from '../onnx/node.js';
 import { floatTensor, type Tensor } from '../onnx/tensor.js';
 
 /**
- * linear: the mean of every channel, and a linear layer. conv: a 3x3 convolution of stride 2 to twice the channels before
+ * linear: the mean of every channel, and a linear layer. conv: a 3x3 convolution of stride 2 to four times the channels before
  * it, because an early feature map has few channels that say little alone.
  */
 export const HEADS = ['linear', 'conv'] as const;
@@ -40,7 +40,7 @@ function addHead(
   const zeros = (size: number): Tensor => floatTensor([size], new Float32Array(size));
   let [map, width] = [feature, channels];
   if (kind === 'conv') {
-    width = 2 * channels;
+    width = 4 * channels;
     const weights = constant('conv-weight', drawWeights([width, channels, 3, 3], random));
     const window = [intsAttribute('pads', [1, 1, 1, 1]), intsAttribute('strides', [2, 2])];
     map = node('Conv', [map, weights, constant('conv-bias', zeros(width))], 'conv', window);
