@@ -51,6 +51,13 @@ export const CalibrationMissing = defineError<{ model: string }>(
   () => 'Give a data SPEC with --calibrate; random:64 works without data, at a cost in accuracy.',
 );
 
+export const CacheUnusable = defineError<{ path: string; why: string }>(
+  'ESP_CALIBRATION_CACHE',
+  422,
+  ({ path, why }) => `${path} cannot hold what calibration has found: ${why}.`,
+  () => 'Give --cache a new file in a folder that can be written, or none.',
+);
+
 export const CalibrationTooLarge = defineError<{ bytes: number; budget: number }>(
   'ESP_CALIBRATION_TOO_LARGE',
   422,

@@ -62,7 +62,11 @@ async function time(run: () => Promise<unknown> | unknown): Promise<number> {
   return (1000 * (performance.now() - start)) / RUNS;
 }
 
-const median = (values: number[]): number => quantile(values.sort((a, b) => a - b), 0.5);
+const median = (values: number[]): number =>
+  quantile(
+    values.sort((a, b) => a - b),
+    0.5,
+  );
 
 async function measureLayer(shape: BinaryShape): Promise<Row[]> {
   const random = randomFrom(1);

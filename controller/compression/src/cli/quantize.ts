@@ -40,6 +40,7 @@ interface Flags {
   readonly sizeRatio?: number;
   readonly minutes: number;
   readonly calibration?: Method;
+  readonly cache?: string;
   readonly seed: number;
   readonly profiles: string[];
   readonly json?: boolean;
@@ -76,6 +77,7 @@ export const quantizeCommand = (terminal: Terminal, signal: AbortSignal): Comman
     .option('--latency-us <n>', 'budget: p50 in microseconds, at most', positive('--latency-us'))
     .option('--speedup <n>', 'budget: times as fast as float, at least', positive('--speedup'))
     .option('--size-ratio <n>', 'budget: times smaller than float, at least', positive('--size-ratio'))
+    .option('--cache <file>', 'keeps what calibration has found: a build that was killed goes on from it')
     .option(
       '--minutes <n>',
       'time that a search within budgets, and the training of pruned-int8, may take; 0 for no training',
@@ -117,6 +119,7 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
       precision,
       onPoint: pointPrinter(terminal),
       method: flags.calibration,
+      cache: flags.cache,
       calibrate: flags.calibrate ?? null,
       evaluate: flags.evaluate ?? null,
       preprocess: record,

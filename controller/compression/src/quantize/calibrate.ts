@@ -6,6 +6,7 @@ import { collectGarbage } from '../runtime/collect.js';
 import { runShapes } from '../runtime/run-shapes.js';
 import { Session } from '../runtime/session.js';
 import type { Range } from './affine.js';
+import type { CalibrationCache, Kept } from './calibration-cache.js';
 import { type ChannelFigures, ChannelStats } from './channel-stats.js';
 import { inGroups } from './groups.js';
 import { Observer } from './observer.js';
@@ -14,12 +15,20 @@ import { channelTap, histogramTap, type Tap, type TapMaker, wholeTap } from './t
 /** Bytes that the taps of one session may return: with more, the samples are run again for the rest. */
 const TAPPED_BYTES_MAX = 20_000_000;
 
+/** Where what one pass finds is kept; `what` is all that it depends on beside graph, samples and value. */
+interface Keeping {
+  readonly cache: CalibrationCache | null;
+  figuresOf(value: string): Kept;
+  what(value: string): unknown;
+}
+
 /** Runs a float graph over samples with taps on the given values, as many at once as memory allows. */
 async function watch(
   graph: Graph,
   values: readonly string[],
   samples: readonly Batch[],
   maker: TapMaker,
+  { cache, figuresOf, what }: Keeping,
 ): Promise<void> {
   if (samples.length === 0 || values.length === 0) return;
   const shapes = await runShapes(graph, samples[0]!.feeds, values);
@@ -27,12 +36,14 @@ async function watch(
   const sized = cloneGraph(graph);
   const bytes = new Map(known.map((value) => [value, maker(sized, value, shapes.get(value)!).bytes]));
   for (const group of inGroups(known, (value) => bytes.get(value)!, TAPPED_BYTES_MAX)) {
-    const tapped = cloneGraph(graph);
-    await runTaps(
-      tapped,
-      group.map((value) => maker(tapped, value, shapes.get(value)!)),
-      samples,
-    );
+    const measure = async (): Promise<void> => {
+      const tapped = cloneGraph(graph);
+      const taps = group.map((value) => maker(tapped, value, shapes.get(value)!));
+      await runTaps(tapped, taps, samples);
+    };
+    const names = group.map((value) => [value, what(value)]);
+    if (cache) await cache.through(graph, names, group.map(figuresOf), measure);
+    else await measure();
   }
 }
 
@@ -55,14 +66,19 @@ export async function observeChannels(
   graph: Graph,
   values: Iterable<string>,
   samples: readonly Batch[],
+  cache: CalibrationCache | null = null,
 ): Promise<Map<string, ChannelFigures>> {
   const stats = new Map([...values].map((value) => [value, new ChannelStats()]));
   const statsOf = (value: string): ChannelStats => stats.get(value)!;
-  await watch(graph, [...stats.keys()], samples, channelTap(statsOf));
+  await watch(graph, [...stats.keys()], samples, channelTap(statsOf), {
+    cache,
+    figuresOf: statsOf,
+    what: () => 'channels',
+  });
   // The runtime's reductions take NaN and infinity in; where they came, each number is looked at.
   const wild = [...stats.keys()].filter((value) => !statsOf(value).isFinite());
   for (const value of wild) stats.set(value, new ChannelStats());
-  await watch(graph, wild, samples, wholeTap(statsOf));
+  await watch(graph, wild, samples, wholeTap(statsOf), { cache, figuresOf: statsOf, what: () => 'whole' });
   return new Map([...stats].map(([value, one]) => [value, one.figures()]));
 }
 
@@ -77,13 +93,15 @@ export async function observeHistograms(
   graph: Graph,
   figures: ReadonlyMap<string, ChannelFigures>,
   samples: readonly Batch[],
+  cache: CalibrationCache | null = null,
 ): Promise<Map<string, Observer>> {
-  const observers = new Map([...figures].map(([value, { min, max }]) => [value, new Observer(widest(min, max))]));
-  await watch(
-    graph,
-    [...observers.keys()],
-    samples,
-    histogramTap((value) => observers.get(value)!),
-  );
+  const ranges = new Map([...figures].map(([value, { min, max }]) => [value, widest(min, max)]));
+  const observers = new Map([...ranges].map(([value, range]) => [value, new Observer(range)]));
+  const observerOf = (value: string): Observer => observers.get(value)!;
+  await watch(graph, [...observers.keys()], samples, histogramTap(observerOf), {
+    cache,
+    figuresOf: observerOf,
+    what: (value) => ['histogram', ranges.get(value)],
+  });
   return observers;
 }

@@ -1,3 +1,6 @@
+import type { Kept } from './calibration-cache.js';
+import type { Numbers } from './record-log.js';
+
 /** Per-channel figures of one value over everything seen; a channel is an index of axis 1. */
 export interface ChannelFigures {
   readonly min: Float64Array;
@@ -18,7 +21,7 @@ interface Reduced {
 const filled = (channels: number, value: number) => new Float64Array(channels).fill(value);
 
 /** Streams a value [N, C, ...] channel by channel; memory is C numbers, whatever the number of samples. */
-export class ChannelStats {
+export class ChannelStats implements Kept {
   private min = new Float64Array();
   private max = new Float64Array();
   private sum = new Float64Array();
@@ -66,6 +69,15 @@ export class ChannelStats {
   /** False when a NaN or an infinite value came by. */
   isFinite(): boolean {
     return [this.min, this.max, this.sum, this.squares].every((figures) => figures.every(Number.isFinite));
+  }
+
+  state(): Numbers[] {
+    return [this.min, this.max, this.sum, this.squares, Float64Array.of(this.perChannel)];
+  }
+
+  restore(state: readonly Numbers[]): void {
+    const [min, max, sum, squares, perChannel] = state as readonly Float64Array<ArrayBuffer>[];
+    Object.assign(this, { min, max, sum, squares, perChannel: perChannel?.[0] ?? 0 });
   }
 
   private start(channels: number): void {

@@ -8,7 +8,9 @@ import { PER_CHANNEL_OPSET } from '../passes/raise-opset.js';
 import { returningOnly } from '../passes/returning-only.js';
 import { collectGarbage } from '../runtime/collect.js';
 import { type Feeds, Session } from '../runtime/session.js';
+import type { CalibrationCache, Kept } from './calibration-cache.js';
 import { inGroups } from './groups.js';
+import type { Numbers } from './record-log.js';
 
 /** First two moments of what the filters of a node are multiplied with: K inputs a filter, in G groups. */
 export interface Moments {
@@ -89,6 +91,7 @@ export async function observeMoments(
   graph: Graph,
   nodes: readonly Node[],
   samples: readonly Batch[],
+  cache: CalibrationCache | null = null,
 ): Promise<Map<string, Moments>> {
   const sizeOf = (node: Node): number => {
     const { groups, size } = filtersOf(graph, node);
@@ -96,7 +99,7 @@ export async function observeMoments(
   };
   const found = new Map<string, Moments>();
   for (const group of inGroups(nodes, sizeOf, GRAM_BYTES_MAX)) {
-    for (const [node, moments] of await observeGroup(graph, new Set(group.map(({ name }) => name)), samples)) {
+    for (const [node, moments] of await observeGroup(graph, new Set(group.map(({ name }) => name)), samples, cache)) {
       found.set(node, moments);
     }
     collectGarbage();
@@ -108,6 +111,7 @@ async function observeGroup(
   graph: Graph,
   names: ReadonlySet<string>,
   samples: readonly Batch[],
+  cache: CalibrationCache | null,
 ): Promise<Map<string, Moments>> {
   const tapped = cloneGraph(graph);
   const taps = tapMoments(
@@ -115,9 +119,21 @@ async function observeGroup(
     tapped.nodes.filter(({ name }) => names.has(name)),
   );
   if (taps.length === 0) return new Map();
+  const sums = new Map(taps.map((tap) => [tap.node, new Sums(tap)]));
+  const measure = (): Promise<void> => sumUp(tapped, taps, samples, sums);
+  if (cache) await cache.through(graph, ['moments', ...sums.keys()], [...sums.values()], measure);
+  else await measure();
+  return new Map(taps.map((tap) => [tap.node, sums.get(tap.node)!.moments(tap)]));
+}
+
+async function sumUp(
+  tapped: Graph,
+  taps: readonly Tap[],
+  samples: readonly Batch[],
+  sums: ReadonlyMap<string, Sums>,
+): Promise<void> {
   const outputs = taps.flatMap(({ gram, sum, count }) => [gram, sum, count]);
   const session = await Session.open(encodeModel(returningOnly(tapped, outputs)), 'the moments graph');
-  const sums = new Map(taps.map((tap) => [tap.node, new Sums(tap)]));
   try {
     for (const { feeds } of samples) {
       const found = await session.runAlone(feeds);
@@ -126,10 +142,9 @@ async function observeGroup(
   } finally {
     await session.dispose();
   }
-  return new Map(taps.map((tap) => [tap.node, sums.get(tap.node)!.moments(tap)]));
 }
 
-class Sums {
+class Sums implements Kept {
   private readonly gram: Float32Array;
   private readonly sum: Float64Array;
   private n = 0;
@@ -144,6 +159,16 @@ class Sums {
     for (let at = 0; at < gram!.length; at++) this.gram[at]! += gram![at]!;
     for (let at = 0; at < sum!.length; at++) this.sum[at]! += sum![at]!;
     this.n += count![0]! / (tap.groups * tap.size);
+  }
+
+  state(): Numbers[] {
+    return [this.gram, this.sum, Float64Array.of(this.n)];
+  }
+
+  restore([gram, sum, n]: readonly Numbers[]): void {
+    this.gram.set(gram!);
+    this.sum.set(sum!);
+    this.n = n![0]!;
   }
 
   moments({ groups, size }: Tap): Moments {

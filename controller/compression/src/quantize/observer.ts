@@ -1,6 +1,8 @@
 import type { Affine, Range } from './affine.js';
 import { affineOf, withZero } from './affine.js';
+import type { Kept } from './calibration-cache.js';
 import { leastDivergence } from './entropy.js';
+import type { Numbers } from './record-log.js';
 
 /** Bins of a histogram. With 128 the entropy and error searches silently degenerate to min-max. */
 const BINS = 2048;
@@ -26,7 +28,7 @@ const movedTo = (average: Range | null, { min, max }: Range): Range => ({
 });
 
 /** The histogram of one tensor between its extremes; its memory does not grow with the number of samples. */
-export class Observer {
+export class Observer implements Kept {
   private readonly extremes: Range;
   private readonly counts = new Float64Array(BINS);
   private readonly width: number;
@@ -56,6 +58,17 @@ export class Observer {
       if (bin > high) high = bin;
     }
     if (high >= low) this.average = movedTo(this.average, { min: min + low * width, max: min + (high + 1) * width });
+  }
+
+  /** The extremes are not part of it: an observer is restored between the same ones. */
+  state(): Numbers[] {
+    return [this.counts, Float64Array.from(this.average ? [this.average.min, this.average.max] : [])];
+  }
+
+  restore([counts, average]: readonly Numbers[]): void {
+    this.counts.set(counts!);
+    const [min, max] = average!;
+    this.average = min === undefined || max === undefined ? null : { min, max };
   }
 
   /** After everything was counted: a range is drawn once. */

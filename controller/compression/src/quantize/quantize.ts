@@ -3,10 +3,11 @@ import type { Graph } from '../onnx/graph.js';
 import type { Range } from './affine.js';
 import { type Base, equalizeBase } from './base.js';
 import { observeChannels } from './calibrate.js';
+import { CalibrationCache } from './calibration-cache.js';
 import type { ChannelFigures } from './channel-stats.js';
 import type { Insertion } from './insert.js';
 import { observeMoments } from './moments.js';
-import { METHODS } from './observer.js';
+import { METHODS, type Method } from './observer.js';
 import { type Plan, placeQuantizers, WEIGHTED } from './place.js';
 import { type CalibrationOptions, drawSamples, firstFloats, type Samples } from './samples.js';
 import { type Built, type Candidate, type Choice, Search, type Written } from './search.js';
@@ -19,6 +20,8 @@ export interface Quantized {
   readonly insertion: Insertion;
   /** Every choice that was built, with its SQNR on the calibration samples kept for choosing. */
   readonly candidates: readonly Candidate[];
+  /** What the user should know of the calibration. */
+  readonly notes: readonly string[];
 }
 
 /** A finished choice, of which builds with other nodes in float can be made. */
@@ -48,34 +51,52 @@ export async function quantize(
   options: CalibrationOptions,
   refine: Refine | null = null,
 ): Promise<Quantized | null> {
-  let plan = placeQuantizers(graph, profile);
+  const plan = placeQuantizers(graph, profile);
   if (!hasInt8(plan)) return null;
-  const tell = (done: number): void => {
+  const tell: Tell = (done) => {
     options.signal?.throwIfAborted();
     options.onProgress?.(done);
   };
   const samples = await drawSamples({ ...options, onProgress: (share) => tell(0.1 * share) });
-  const figures = await observeChannels(graph, plan.values, samples.fit);
+  const cache = options.cache ? await CalibrationCache.open(options.cache, graph, samples.fit) : null;
+  try {
+    const found = await observeAndChoose(
+      graph,
+      plan,
+      profile,
+      { ...samples, cache },
+      { method: options.method, refine, tell },
+    );
+    return { ...found, notes: cache?.notes() ?? [] };
+  } finally {
+    await cache?.close();
+  }
+}
+
+type Tell = (done: number) => void;
+
+async function observeAndChoose(
+  graph: Graph,
+  placed: Plan,
+  profile: HardwareProfile,
+  samples: Samples,
+  { method, refine, tell }: { method: Method | undefined; refine: Refine | null; tell: Tell },
+): Promise<Omit<Quantized, 'notes'>> {
+  let plan = placed;
+  const figures = await observeChannels(graph, plan.values, samples.fit, samples.cache);
   tell(0.3);
   const unlike = unlikeConcats(graph, plan, extremesOf(figures));
   if (unlike.size > 0) plan = placeQuantizers(graph, profile, unlike);
   const isInt8 = new Set([...plan.decisions].filter(([, { kind }]) => kind === 'int8').map(([name]) => name));
   const weighted = graph.nodes.filter(({ opType, name }) => WEIGHTED.has(opType) && isInt8.has(name));
-  const moments = await observeMoments(graph, weighted, firstFloats(samples.fit, MOMENT_FLOATS));
+  const moments = await observeMoments(graph, weighted, firstFloats(samples.fit, MOMENT_FLOATS), samples.cache);
   tell(0.5);
   const base: Base = { graph, figures, moments };
-  const search = new Search(
-    plan,
-    profile,
-    samples,
-    base,
-    equalizeBase(base),
-    options.method ? [options.method] : METHODS,
-  );
+  const search = new Search(plan, profile, samples, base, equalizeBase(base), method ? [method] : METHODS);
   const searched = refine ? 0.2 : 0.5;
   const best = await search.run((share) => tell(0.5 + searched * share));
   const { graph: quantized, ...found } = best;
-  const plain: Quantized = { ...found, graph: quantized, plan };
+  const plain = { ...found, graph: quantized, plan };
   if (!refine) return plain;
   const without: Refinable['without'] = async (excluded) => {
     const other = placeQuantizers(graph, profile, new Map([...unlike, ...excluded]));

@@ -2,6 +2,7 @@ import type { TensorSpec } from '@espalier/proto';
 import { type Dataset, subset } from '../data/content.js';
 import { type Batch, type BatchOptions, batches } from '../data/feeds.js';
 import { collectGarbage } from '../runtime/collect.js';
+import type { CalibrationCache } from './calibration-cache.js';
 import type { Method } from './observer.js';
 
 export interface CalibrationOptions {
@@ -9,6 +10,8 @@ export interface CalibrationOptions {
   readonly feeding: BatchOptions;
   /** The way ranges are drawn; by default the best of all. */
   readonly method?: Method | undefined;
+  /** File that keeps what has been observed, for a calibration that was killed; by default none. */
+  readonly cache?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((share: number) => void) | undefined;
 }
@@ -17,6 +20,8 @@ export interface CalibrationOptions {
 export interface Samples {
   readonly fit: readonly Batch[];
   readonly check: readonly Batch[];
+  /** Where what is observed on them is kept. */
+  readonly cache?: CalibrationCache | null;
 }
 
 /** Floats of one batch that all inputs of a model may hold together. */

@@ -103,7 +103,12 @@ export class Search {
     if (!this.observers.has(base)) {
       this.observers.set(
         base,
-        observeHistograms(base.graph, base.figures, firstFloats(this.samples.fit, HISTOGRAM_FLOATS)),
+        observeHistograms(
+          base.graph,
+          base.figures,
+          firstFloats(this.samples.fit, HISTOGRAM_FLOATS),
+          this.samples.cache,
+        ),
       );
     }
     const observers = await this.observers.get(base)!;

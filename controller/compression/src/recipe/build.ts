@@ -122,7 +122,7 @@ async function quantizeStep(options: BuildOptions, inputs: Inputs, tell: Tell): 
     });
   const onProgress = (share: number): void => tell('quantize', from + (1 - from) * share);
   const { original, floatBytes } = inputs;
-  const calibration = { data, feeding, method: options.method, signal, onProgress };
+  const calibration = { data, feeding, method: options.method, cache: options.cache, signal, onProgress };
   const makers: Makers = {
     int8: (refine) => makeInt8(original, profile, calibration, pruning ? narrowing : null, refine),
     // 16 bits hold the whole range finely enough: cutting its tails would only lose them.

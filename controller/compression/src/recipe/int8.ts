@@ -74,7 +74,7 @@ export async function makeInt8(
   }
   const int8 = await quantize(graph, used, options, refine);
   if (!int8) notes.push(`No node of the model has an int8 kernel on ${profile.id}, so float was kept.`);
-  else notes.push(...describe(int8));
+  else notes.push(...describe(int8), ...int8.notes);
   const finished = int8 ? runPasses(int8.graph, finishing(used)) : [];
   const passes = [...prepared.passes, ...(narrowed ? [narrowed.pass] : []), ...finished];
   const [broken] = int8 ? placementViolations(int8.graph, profile) : [];

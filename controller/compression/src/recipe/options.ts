@@ -41,6 +41,8 @@ export interface BuildOptions {
   readonly evaluate: string | null;
   /** The way ranges are drawn; by default the best of all. */
   readonly method?: Method | undefined;
+  /** File that keeps what calibration has found, so that a killed build goes on; by default none. */
+  readonly cache?: string | undefined;
   readonly preprocess: Preprocess | null;
   readonly outDir: string;
   /** File for the device, one of the profile's outputs; by default its first. */

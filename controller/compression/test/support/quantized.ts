@@ -8,6 +8,7 @@ import type { Tensor } from '@espalier/compression/onnx/tensor';
 import { preparation, runPasses } from '@espalier/compression/passes/index';
 import { SqnrMeter } from '@espalier/compression/quantize/meter';
 import { type Quantized, quantize } from '@espalier/compression/quantize/quantize';
+import type { CalibrationOptions } from '@espalier/compression/quantize/samples';
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { run } from './tiny.ts';
 
@@ -47,6 +48,7 @@ export async function quantizeTiny(
   graph: Graph,
   samples: readonly Record<string, Tensor>[],
   profileId = 'x64-avx512-vnni',
+  more: Partial<CalibrationOptions> = {},
 ): Promise<Quantized & { prepared: Graph }> {
   const prepared = cloneGraph(graph);
   runPasses(prepared, preparation);
@@ -56,7 +58,8 @@ export async function quantizeTiny(
     shape: ['N', ...samples[0]![name]!.dims.slice(1)],
   }));
   const feeding = { inputs, preprocess: null, batchSize: 4, seed: 1 };
-  const quantized = await quantize(prepared, profileById(profileId, profiles), { data: dataOf(samples), feeding });
+  const options = { data: dataOf(samples), feeding, ...more };
+  const quantized = await quantize(prepared, profileById(profileId, profiles), options);
   if (!quantized) throw new Error('nothing was quantized');
   return { ...quantized, prepared };
 }
