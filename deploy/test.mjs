@@ -3,7 +3,7 @@
  * Arguments are handed to tap: `npm test -- agent/test/update/*.test.ts`.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,8 +22,15 @@ function countTap(text) {
   return { passed: Number(summary?.[1] ?? 0), failed: Number(summary?.[2] ?? 0) };
 }
 
+/** What measures nothing and starts no services runs two at a time; the rest one by one, or it would disturb itself. */
+const PURE = ['proto', 'controller/compression', 'deploy', 'test/house'];
+const testsBelow = (folder) =>
+  globSync(`${folder}/**/*.test.ts`, {
+    cwd: root,
+    exclude: (name) => /^(node_modules|dist)$/.test(path.basename(name)),
+  });
+
 const scratch = mkdtempSync(path.join(os.tmpdir(), 'espalier-test-'));
-const output = path.join(scratch, 'result.tap');
 const files = process.argv.slice(2);
 let passed = 0;
 let failed = 0;
@@ -36,12 +43,26 @@ if (files.length === 0) {
   count('lint and format', await run('biome', ['ci', '--diagnostic-level=error', '--max-diagnostics=40', '.']));
   count('the gRPC contract follows the style', await run('buf', ['lint', 'proto']));
 }
-const code = await run('tap', ['run', '--reporter=terse', `--output-file=${output}`, ...files]);
-const result = readFileSync(output, 'utf8');
-const counted = countTap(result);
-for (const line of result.split('\n').filter((text) => /^\s*not ok /.test(text))) process.stdout.write(`${line}\n`);
-passed += counted.passed;
-failed += counted.failed || (code === 0 ? 0 : 1);
+async function runTests(name, args) {
+  const output = path.join(scratch, `${name}.tap`);
+  const code = await run('tap', ['run', '--reporter=terse', `--output-file=${output}`, ...args]);
+  const result = readFileSync(output, 'utf8');
+  const counted = countTap(result);
+  for (const line of result.split('\n').filter((text) => /^\s*not ok /.test(text))) process.stdout.write(`${line}\n`);
+  passed += counted.passed;
+  failed += counted.failed || (code === 0 ? 0 : 1);
+}
+
+if (files.length > 0) await runTests('files', files);
+else {
+  const pure = PURE.flatMap(testsBelow);
+  const others = ['agent', 'controller/server', 'controller/ui', 'test'].flatMap(testsBelow);
+  await runTests('pure', ['--jobs=2', ...pure]);
+  await runTests(
+    'whole',
+    others.filter((file) => !pure.includes(file)),
+  );
+}
 rmSync(scratch, { recursive: true, force: true });
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
 process.exitCode = failed === 0 ? 0 : 1;
