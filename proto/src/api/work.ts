@@ -6,6 +6,10 @@ import { ExecutionView } from './devices.js';
 export const JobState = z.enum(['QUEUED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELED']);
 export type JobState = z.infer<typeof JobState>;
 
+/** A step of a training: how far the build was, and the loss. */
+export const CurvePoint = z.object({ share: z.number().min(0).max(1), loss: z.number() });
+export type CurvePoint = z.infer<typeof CurvePoint>;
+
 export const JobView = z.object({
   id: Id,
   kind: z.enum(['build-variant']),
@@ -24,6 +28,8 @@ export const JobView = z.object({
   /** Seconds left, from this profile's past jobs; null when there are none. */
   etaSeconds: z.object({ low: z.number(), high: z.number() }).nullable(),
   log: z.array(z.object({ at: Instant, text: z.string() })),
+  /** Empty for a build that trains nothing. */
+  curve: z.array(CurvePoint),
   error: ErrorInfo.nullable(),
   createdAt: Instant,
   startedAt: Instant.nullable(),

@@ -39,17 +39,18 @@ const STEPS = ['read', 'quantize', 'evaluate', 'measure', 'write'] as const;
 const STARTS = [0, 0.05, 0.5, 0.8, 0.97, 1];
 
 type Step = (typeof STEPS)[number];
-type Tell = (step: Step, share: number, message?: string) => void;
+type Tell = (step: Step, share: number, message?: string, loss?: number | null) => void;
 
 function progressOf({ onProgress, signal }: BuildOptions): Tell {
   let done = 0;
-  return (step, share, message) => {
+  return (step, share, message, loss = null) => {
     signal?.throwIfAborted();
     const stepIndex = STEPS.indexOf(step);
     const [start, end] = [STARTS[stepIndex]!, STARTS[stepIndex + 1]!];
     // A proof that is run again, for the float build, does not move the bar back.
     done = Math.max(done, start + (end - start) * share);
-    onProgress?.({ step, stepIndex, steps: STEPS.length, fraction: done, ...(message ? { message } : {}) });
+    const told = { ...(message ? { message } : {}), ...(loss === null ? {} : { loss }) };
+    onProgress?.({ step, stepIndex, steps: STEPS.length, fraction: done, ...told });
   };
 }
 
@@ -118,7 +119,7 @@ async function quantizeStep(options: BuildOptions, inputs: Inputs, tell: Tell): 
     narrow(prepared, {
       ...{ profile, data, feeding: inputs.feeding, maxDrop: maxDrop ?? DEFAULT_MAX_DROP },
       ...{ minutes: options.minutes ?? DEFAULT_MINUTES, weights: options.weights ?? null },
-      onProgress: (share, what) => tell('quantize', from * share, what),
+      onProgress: (share, what, loss) => tell('quantize', from * share, what, loss),
     });
   const onProgress = (share: number): void => tell('quantize', from + (1 - from) * share);
   const { original, floatBytes } = inputs;

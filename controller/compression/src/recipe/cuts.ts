@@ -14,6 +14,9 @@ const SHARES = [0.85, 0.7, 0.6, 0.5, 0.4, 0.3];
 export const TUNINGS_MAX = 2;
 /** The part of the bar that cutting takes when training follows. */
 export const CUTTING_PART = 0.2;
+/** @param loss of a training step; null while nothing is trained */
+export type NarrowProgress = (share: number, what: string, loss: number | null) => void;
+
 export interface Cut {
   readonly pruned: Pruned;
   readonly drop: number;
@@ -42,11 +45,12 @@ export async function shrink(
   teacher: Graph,
   judge: Judge,
   { weights, ...training }: Training & { readonly weights: number },
-  onProgress?: (share: number, what: string) => void,
+  onProgress?: NarrowProgress,
 ): Promise<Cut> {
-  onProgress?.(0, 'removing channels');
+  onProgress?.(0, 'removing channels', null);
   const pruned = await pruneTo(subject, { target: { weights }, refit: true });
-  const told = (share: number): void => onProgress?.(CUTTING_PART + (1 - CUTTING_PART) * share, 'training');
+  const told = (share: number, loss: number | null): void =>
+    onProgress?.(CUTTING_PART + (1 - CUTTING_PART) * share, 'training', loss);
   const { epochs } = training;
   const graph = epochs > 0 ? await tune(pruned.graph, teacher, { ...training, onProgress: told }) : pruned.graph;
   return {
@@ -80,12 +84,12 @@ export async function tuneNarrowest(
   cuts: readonly Cut[],
   judge: Judge,
   training: Training,
-  onProgress: (share: number) => void,
+  onProgress: (share: number, loss: number | null) => void,
 ): Promise<Cut | null> {
   const untrained = cuts.findLast(({ drop }) => drop <= judge.limit) ?? null;
   const narrower = cuts.slice(untrained ? cuts.indexOf(untrained) + 1 : 0).reverse();
   for (const [at, cut] of narrower.slice(0, TUNINGS_MAX).entries()) {
-    const told = (share: number): void => onProgress((at + share) / TUNINGS_MAX);
+    const told = (share: number, loss: number | null): void => onProgress((at + share) / TUNINGS_MAX, loss);
     try {
       const graph = await tune(cut.pruned.graph, teacher, { ...training, onProgress: told });
       const drop = judge.float - (await top1Of(graph, judge.data, training.feeding));

@@ -6,7 +6,16 @@ import type { HardwareProfile } from '../hardware/profile.js';
 import type { Graph } from '../onnx/graph.js';
 import type { PassRecord } from '../passes/index.js';
 import { orderPruning } from '../prune/prunable.js';
-import { CUTTING_PART, type Cut, cutEach, openJudge, shrink, TUNINGS_MAX, tuneNarrowest } from './cuts.js';
+import {
+  CUTTING_PART,
+  type Cut,
+  cutEach,
+  type NarrowProgress,
+  openJudge,
+  shrink,
+  TUNINGS_MAX,
+  tuneNarrowest,
+} from './cuts.js';
 import { epochsWithin } from './tune.js';
 
 export interface NarrowOptions {
@@ -19,7 +28,7 @@ export interface NarrowOptions {
   readonly weights: number | null;
   /** Time that training may take; 0 for none. */
   readonly minutes: number;
-  readonly onProgress?: ((share: number, what: string) => void) | undefined;
+  readonly onProgress?: NarrowProgress | undefined;
 }
 
 export interface Narrowed {
@@ -82,12 +91,12 @@ export async function narrow(graph: Graph, options: NarrowOptions): Promise<Narr
       subject,
       judge,
       epochs > 0 ? Math.max(TUNABLE_DROP, judge.limit) : judge.limit,
-      (share) => onProgress?.(part * share, 'removing channels'),
+      (share) => onProgress?.(part * share, 'removing channels', null),
     );
     const best =
       epochs > 0
-        ? await tuneNarrowest(graph, cuts, judge, training, (share) =>
-            onProgress?.(part + (1 - part) * share, 'training'),
+        ? await tuneNarrowest(graph, cuts, judge, training, (share, loss) =>
+            onProgress?.(part + (1 - part) * share, 'training', loss),
           )
         : (cuts.at(-1) ?? null);
     return best ? describe(best, judged) : whole(`every width loses more than ${judge.limit.toFixed(2)} points`);

@@ -15,6 +15,8 @@ export interface Progress {
   /** Share of the whole build that is done, 0..1. */
   readonly fraction: number;
   readonly message?: string;
+  /** Of the last training step, while a network is trained. */
+  readonly loss?: number;
 }
 
 export type OutputFormat = HardwareProfile['outputs'][number];

@@ -30,7 +30,8 @@ export interface TuneOptions {
   readonly data: Dataset;
   readonly feeding: BatchOptions;
   readonly epochs: number;
-  readonly onProgress?: ((share: number) => void) | undefined;
+  /** @param loss of the last step; null before the first */
+  readonly onProgress?: ((share: number, loss: number | null) => void) | undefined;
 }
 
 /** The schedule and rates that recovered most after a refit; the images are shifted as far as a tenth of their side. */
@@ -50,7 +51,7 @@ export async function tune(student: Graph, teacher: Graph, options: TuneOptions)
   const { graph } = await train(student, {
     ...{ data, teacher, input: feeding.inputs[0]!, preprocess: feeding.preprocess, seed: feeding.seed },
     ...{ recipe: recipeFor(epochs, data.n), workers: defaultWorkers() },
-    ...{ signal: feeding.signal, onProgress: ({ share }) => onProgress?.(share) },
+    ...{ signal: feeding.signal, onProgress: ({ share, loss }) => onProgress?.(share, loss) },
   });
   return graph;
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { errorBody } from '@espalier/proto';
+import type { CurvePoint } from '@espalier/proto/api';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { DomainEvents } from '../common/domain-events.js';
@@ -11,6 +12,7 @@ import { afterWorker } from './after-worker.js';
 import type { JobEntity } from './job.entity.js';
 import { JobRepository } from './job.repository.js';
 import type { JobHandler } from './job-handler.js';
+import { withPoint } from './training-curve.js';
 import type { WorkerEnd } from './worker-process.js';
 import { runWorker } from './worker-process.js';
 import type { Progress } from './worker-protocol.js';
@@ -182,15 +184,18 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
   #progressOf(job: JobEntity): (progress: Progress) => void {
     let lastMs = 0;
     let lastStep = '';
+    let curve: CurvePoint[] = [];
     return (progress) => {
       const nowMs = this.clock.now().getTime();
       const isNewStep = progress.step !== lastStep;
       if (!isNewStep && nowMs - lastMs < PROGRESS_MS) return;
       lastMs = nowMs;
       lastStep = progress.step;
+      if (progress.loss !== undefined) curve = withPoint(curve, { share: progress.fraction, loss: progress.loss });
+      const written = curve;
       const text = progress.message ? `${progress.step}: ${progress.message}` : progress.step;
       const write = async (): Promise<void> => {
-        await this.jobs.progress(job.id, this.owner, progress);
+        await this.jobs.progress(job.id, this.owner, progress, written);
         if (isNewStep) await this.jobs.log(job.id, new Date(nowMs), text);
         this.bus.emit('job', job.id);
       };

@@ -1,5 +1,5 @@
 import type { ErrorBody } from '@espalier/proto';
-import type { JobState } from '@espalier/proto/api';
+import type { CurvePoint, JobState } from '@espalier/proto/api';
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 export interface LogLine {
@@ -30,6 +30,7 @@ export class JobEntity {
   @Column('int', { nullable: true }) steps!: number | null;
   @Column('double precision', { default: 0 }) progress!: number;
   @Column('jsonb', { default: [] }) log!: LogLine[];
+  @Column('jsonb', { default: [] }) curve!: CurvePoint[];
   @Column('jsonb', { nullable: true }) error!: ErrorBody | null;
   @Column('timestamptz') createdAt!: Date;
   @Column('timestamptz', { nullable: true }) startedAt!: Date | null;

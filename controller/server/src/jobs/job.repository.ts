@@ -1,4 +1,5 @@
 import type { ErrorBody } from '@espalier/proto';
+import type { CurvePoint } from '@espalier/proto/api';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { JobEntity } from './job.entity.js';
@@ -46,7 +47,7 @@ export class JobRepository {
       );
       if (!row) return null;
       await manager.query(
-        `update job set state = 'RUNNING', owner = $2, attempt = attempt + 1, "leaseUntil" = $3, progress = 0,
+        `update job set state = 'RUNNING', owner = $2, attempt = attempt + 1, "leaseUntil" = $3, progress = 0, curve = '[]',
            error = null, "endedAt" = null, "startedAt" = $4 where id = $1`,
         [row.id, owner, new Date(now.getTime() + leaseMs), now],
       );
@@ -62,13 +63,13 @@ export class JobRepository {
     return repository.findOne({ where: { id }, select: { cancelAsked: true } });
   }
 
-  async progress(id: string, owner: string, progress: Progress): Promise<void> {
+  async progress(id: string, owner: string, progress: Progress, curve: CurvePoint[]): Promise<void> {
     const { step, stepIndex, steps, fraction } = progress;
     await this.db
       .getRepository(JobEntity)
       .update(
         { id, owner, state: 'RUNNING' },
-        { step, stepIndex, steps, progress: Math.min(1, Math.max(0, fraction)) },
+        { step, stepIndex, steps, curve, progress: Math.min(1, Math.max(0, fraction)) },
       );
   }
 

@@ -45,6 +45,7 @@ export class JobService {
       cancelAsked: false,
       progress: 0,
       log: [],
+      curve: [],
     });
     this.bus.emit('job', id);
     this.runner.wake();
@@ -108,6 +109,7 @@ export class JobService {
       progress: job.progress,
       etaSeconds: isOpen ? estimateLeft(past, elapsedMs / 1000, job.progress) : null,
       log: job.log,
+      curve: job.curve,
       error: job.error,
       createdAt: job.createdAt.toISOString(),
       startedAt: job.startedAt?.toISOString() ?? null,

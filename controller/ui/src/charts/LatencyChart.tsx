@@ -5,11 +5,7 @@ import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import { charts as s } from '../strings/charts';
 import { type Mark, switchMarks } from './marks';
-
-const HEIGHT_PX = 260;
-
-/** The value of a colour token now; uPlot paints on a canvas, which knows no CSS variables. */
-const token = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+import { axisOf, CHART_HEIGHT_PX, token } from './paint';
 
 /** Upright lines with the name of what is served from there on. */
 const markPlugin = (marks: readonly Mark[]): uPlot.Plugin => ({
@@ -38,11 +34,7 @@ const markPlugin = (marks: readonly Mark[]): uPlot.Plugin => ({
 
 /** Colours are read here, at drawing time, so that a chart follows the scheme. */
 function options(width: number, marks: readonly Mark[]): uPlot.Options {
-  const axis = {
-    stroke: token('--muted'),
-    grid: { stroke: token('--line'), width: 1 },
-    ticks: { stroke: token('--line') },
-  };
+  const axis = axisOf();
   const inMs = (value: number | null) => (value === null ? '–' : `${value.toFixed(2)} ms`);
   const series = (label: string, color: string, dash?: number[]): uPlot.Series => ({
     label,
@@ -54,7 +46,7 @@ function options(width: number, marks: readonly Mark[]): uPlot.Options {
   });
   return {
     width,
-    height: HEIGHT_PX,
+    height: CHART_HEIGHT_PX,
     series: [{ label: s.time }, series('p50', '--series-1'), series('p95', '--series-2', [6, 4])],
     axes: [axis, { ...axis, size: 64, values: (_plot, values) => values.map((value) => `${value} ms`) }],
     scales: { y: { range: (_plot, min, max) => [Math.min(0, min), max * 1.15 || 1] } },
@@ -82,7 +74,7 @@ export default function LatencyChart({ rows, label }: Props) {
       rows.map((row) => (row.p95Us === null ? null : row.p95Us / 1000)),
     ];
     const plot = new uPlot(options(element.clientWidth, switchMarks(rows)), data, element);
-    const observer = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: HEIGHT_PX }));
+    const observer = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: CHART_HEIGHT_PX }));
     observer.observe(element);
     return () => {
       observer.disconnect();

@@ -11,5 +11,8 @@ export const charts = {
   baseline: 'baseline',
   legend: 'Size of a point: size of the file. Hollow: another build is both faster and more accurate.',
   proof: 'Dashed: timed in the proof on the controller’s machine, not yet on devices.',
+  trained: 'Of the build',
+  loss: 'Loss',
+  lossLabel: 'The training’s loss over the build so far.',
   nothing: 'Builds appear here as soon as their accuracy and latency are measured.',
 } as const;

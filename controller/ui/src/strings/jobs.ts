@@ -23,6 +23,7 @@ export const jobs = {
   stepOf: (step: string, index: number, steps: number) => `Step ${index} of ${steps}: ${step}`,
   cancel: 'Cancel',
   retry: 'Try again',
+  training: 'Training loss',
   log: 'Log',
   logEmpty: 'Nothing is written yet.',
   attempt: 'Attempt',

@@ -1,8 +1,9 @@
 import type { JobView } from '@espalier/proto/api';
 import { Progress } from '@mantine/core';
-import { useEffect, useRef } from 'react';
+import { lazy, Suspense, useEffect, useRef } from 'react';
 import { Link, useParams } from 'wouter';
 import { useJob } from '../../api/queries';
+import { CHART_HEIGHT_PX } from '../../charts/paint';
 import { CodedError } from '../../components/ErrorNote';
 import { Facts } from '../../components/Facts';
 import { formatClock, formatShare } from '../../components/format';
@@ -13,6 +14,8 @@ import { When } from '../../components/When';
 import { jobs as s } from '../../strings/jobs';
 import { CancelJob } from '../optimizations/CancelJob';
 import { etaWords } from './eta';
+
+const TrainingCurve = lazy(() => import('../../charts/TrainingCurve'));
 
 /** How near to its end (px) a log counts as being followed. */
 const FOLLOW_PX = 24;
@@ -94,6 +97,15 @@ export default function JobPage() {
                 ]}
               />
             </div>
+            {data.curve.length > 1 && (
+              <Section title={s.training}>
+                <div className="card">
+                  <Suspense fallback={<div style={{ height: CHART_HEIGHT_PX }} />}>
+                    <TrainingCurve points={data.curve} />
+                  </Suspense>
+                </div>
+              </Section>
+            )}
             <Section title={s.log}>
               <Log lines={data.log} />
             </Section>
