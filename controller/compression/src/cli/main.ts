@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { augmentCommand } from './augment.js';
 import { evaluateCommand } from './evaluate.js';
 import { exitsCommand } from './exits.js';
 import { groupsCommand } from './groups.js';
@@ -20,6 +21,7 @@ const program = new Command('espalier')
   .addCommand(quantizeCommand(terminal, stop.signal))
   .addCommand(pruneCommand(terminal, stop.signal))
   .addCommand(trainCommand(terminal, stop.signal))
+  .addCommand(augmentCommand(terminal))
   .addCommand(optimizeCommand(terminal, stop.signal))
   .addCommand(exitsCommand(terminal, stop.signal))
   .addCommand(evaluateCommand(terminal, stop.signal))
