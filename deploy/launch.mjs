@@ -38,8 +38,9 @@ function ended(signal) {
  * @param entry its program, from the package
  * @param uses other packages whose sources it is built from
  * @param env what is added to the environment
+ * @param flags of Node
  */
-export function launch({ home, entry, uses, env = {} }) {
+export function launch({ home, entry, uses, env = {}, flags = [] }) {
   const stamp = path.join(root, home, 'dist', '.tsbuildinfo');
   const main = path.join(root, home, entry);
   const built = existsSync(main) && existsSync(stamp) ? statSync(stamp).mtimeMs : 0;
@@ -61,7 +62,7 @@ export function launch({ home, entry, uses, env = {} }) {
     utimesSync(stamp, new Date(), new Date());
   }
   const pinned = path.join(bin, 'node');
-  const child = spawn(existsSync(pinned) ? pinned : process.execPath, [main, ...process.argv.slice(2)], {
+  const child = spawn(existsSync(pinned) ? pinned : process.execPath, [...flags, main, ...process.argv.slice(2)], {
     stdio: 'inherit',
     env: { ...env, ...process.env },
   });

@@ -1,6 +1,5 @@
 /** Settings of `espalier-agent run`: flags over environment over file over defaults, checked before anything starts. */
 import path from 'node:path';
-import { parse } from 'yaml';
 import { z } from 'zod';
 import { readIfThere } from './common/files.js';
 import { ConfigInvalid } from './errors.js';
@@ -76,9 +75,10 @@ export const envName = (setting: string): string =>
     ? 'ESPALIER_AGENT_DATA'
     : `ESPALIER_AGENT_${setting.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 
-function fromFile(file: string): Record<string, unknown> {
+async function fromFile(file: string): Promise<Record<string, unknown>> {
   const text = readIfThere(file);
   if (text === null) return {};
+  const { parse } = await import('yaml');
   const parsed: unknown = parse(text) ?? {};
   if (typeof parsed !== 'object' || Array.isArray(parsed)) {
     throw ConfigInvalid({ source: file, problem: 'it is not a list of settings (key: value)' });
@@ -87,16 +87,16 @@ function fromFile(file: string): Record<string, unknown> {
 }
 
 /** @throws ESP_CONFIG_INVALID naming the setting and where it came from */
-export function loadConfig(
+export async function loadConfig(
   flags: Record<string, unknown>,
   env: NodeJS.ProcessEnv,
   file = env.ESPALIER_AGENT_CONFIG ?? CONFIG_FILE,
-): AgentConfig {
+): Promise<AgentConfig> {
   const settings = Object.keys(AgentConfig.shape);
   const present = (source: Record<string, unknown>): Record<string, unknown> =>
     Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined && value !== ''));
   const sources = [
-    { name: file, values: present(fromFile(file)) },
+    { name: file, values: present(await fromFile(file)) },
     {
       name: 'the environment',
       values: present(Object.fromEntries(settings.map((setting) => [setting, env[envName(setting)]]))),

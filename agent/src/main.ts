@@ -52,7 +52,7 @@ async function enrolCommand(
 
 async function runCommand(flags: Record<string, unknown>): Promise<void> {
   const { data, config: file, controller, ...rest } = flags;
-  const config = loadConfig({ ...rest, dataDir: data }, process.env, file as string | undefined);
+  const config = await loadConfig({ ...rest, dataDir: data }, process.env, file as string | undefined);
   const log = makeLog(config.logLevel);
   if (controller)
     saveIdentity(config.dataDir, await refreshAddresses(loadIdentity(config.dataDir), String(controller)));

@@ -55,7 +55,7 @@ export class Measurer {
     const { serving } = this.parts;
     const served = serving.served;
     const window = serving.live;
-    if (!served?.digest || window.n === 0) return null;
+    if (!served?.digest || !window || window.n === 0) return null;
     serving.live = new LatencyWindow();
     const errors = serving.failures - this.#told;
     this.#told += errors;

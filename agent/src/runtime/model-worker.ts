@@ -22,6 +22,9 @@ function expect<K extends Reply['kind']>(kind: K, reply: Reply): Extract<Reply, 
   throw InferenceFailed({ cause: reply.kind === 'failed' ? reply.message : reply.kind });
 }
 
+/** A worker leaves next to no garbage: tensors lie outside of its heap. */
+const YOUNG_MB = 2;
+
 /** The program of a worker thread. */
 export const WORKER_SCRIPT = new URL('./worker.js', import.meta.url);
 
@@ -56,7 +59,10 @@ export class ModelWorker {
   /** Opens a model on a thread of its own. @throws ESP_MODEL_LOAD_FAILED */
   static async open(file: string, options: SessionOptions, script = WORKER_SCRIPT): Promise<ModelWorker> {
     const memory = doorbellMemory();
-    const model = new ModelWorker(new Worker(script, { workerData: memory }), new Doorbell(memory));
+    const model = new ModelWorker(
+      new Worker(script, { workerData: memory, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } }),
+      new Doorbell(memory),
+    );
     const reply = await model.#ask({ kind: 'load', file, options });
     if (reply.kind !== 'loaded') {
       void model.close();

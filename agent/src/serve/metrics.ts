@@ -1,12 +1,23 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Serving } from './serving.js';
 
 export interface AgentMetrics {
   text(): Promise<string>;
 }
 
-/** Prometheus metrics of the agent, read from what it serves when they are asked for. */
+/** Prometheus metrics of the agent, read from what it serves; loaded when they are asked for, as many devices never are. */
 export function makeMetrics(serving: Serving, outboxLength: () => number): AgentMetrics {
+  let registry: Promise<Registry> | null = null;
+  return {
+    text: async () => {
+      registry ??= makeRegistry(serving, outboxLength);
+      return (await registry).metrics();
+    },
+  };
+}
+
+async function makeRegistry(serving: Serving, outboxLength: () => number): Promise<Registry> {
+  const { Counter, collectDefaultMetrics, Gauge, Registry } = await import('prom-client');
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const gauge = (name: string, help: string, read: () => number): void => {
@@ -35,5 +46,5 @@ export function makeMetrics(serving: Serving, outboxLength: () => number): Agent
   gauge('espalier_healthy', '1 while a model is served', () => Number(serving.healthy));
   gauge('espalier_queue_length', 'Requests that wait for the model', () => serving.served?.pool.queued ?? 0);
   gauge('espalier_outbox_length', 'Reports that the controller has not acknowledged', outboxLength);
-  return { text: () => registry.metrics() };
+  return registry;
 }

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type CodedError, type Manifest, SessionOptions, SignedManifest } from '@espalier/proto';
 import { DeadlineExceeded, ModelNotLoaded, Overloaded, QueueFull, RequestInvalid, SelfTestFailed } from '../errors.js';
-import { LatencyWindow } from '../measure/latency-window.js';
+import type { LatencyWindow } from '../measure/latency-window.js';
 import type { BenchmarkLimits, BenchmarkResult } from '../runtime/benchmark.js';
 import type { InferOptions } from '../runtime/dispatcher.js';
 import { checkCase, readGolden } from '../runtime/golden.js';
@@ -38,8 +38,8 @@ async function parity(pool: ModelPool, slot: string, manifest: Manifest): Promis
 
 export class Serving {
   #served: Served | null = null;
-  /** Latency of live requests since the last window was taken. */
-  live = new LatencyWindow();
+  /** Latency of live requests since the last window was taken; null until a model was served. */
+  live: LatencyWindow | null = null;
   /** Since the start, both. */
   failures = 0;
   requests = 0;
@@ -99,6 +99,8 @@ export class Serving {
   }
 
   async #flip(modelDigest: string, next: Served): Promise<Served> {
+    // Loaded with the first model: histograms weigh some megabytes, and a device may have nothing to serve.
+    const { LatencyWindow } = await import('../measure/latency-window.js');
     const before = this.#served;
     this.#served = next;
     this.live = new LatencyWindow();
@@ -124,7 +126,7 @@ export class Serving {
     try {
       const result = await served.pool.infer(feeds, { ...options, arrivedMs });
       const totalMs = now() - arrivedMs;
-      this.live.record(totalMs * 1000);
+      this.live?.record(totalMs * 1000);
       served.pool.statistics.answered(totalMs, result.queueMs, result.runMs, Date.now());
       return result;
     } catch (error) {

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { BenchModel } from './models.ts';
 import {
+  AGENT_FLAGS,
   bare,
   type Limit,
   load,
@@ -181,7 +182,7 @@ export async function swapCells(cell: Cell, plans: string): Promise<Line[]> {
 }
 
 export async function startCells(): Promise<Line[]> {
-  const server = await serve(path.join(import.meta.dirname, 'idle.mjs'), [], /gRPC at/);
+  const server = await serve(path.join(import.meta.dirname, 'idle.mjs'), [], /gRPC at/, { flags: AGENT_FLAGS });
   await new Promise((resolve) => setTimeout(resolve, 1000));
   const value = rssMb(server);
   await server.stop();

@@ -83,15 +83,18 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+/** Flags under which the agent's launcher and its service unit start Node. */
+export const AGENT_FLAGS = ['--max-semi-space-size=2'];
+
 /** Starts a Node program and waits until its output shows the pattern, or the url answers. */
 export async function serve(
   file: string,
   args: readonly string[],
   ready: RegExp | string,
-  { channel = false, limitMs = 120_000 } = {},
+  { channel = false, limitMs = 120_000, flags = [] as readonly string[] } = {},
 ): Promise<RunningServer> {
   const stdio = ['ignore', 'pipe', 'pipe', ...(channel ? (['ipc'] as const) : [])] as const;
-  const child = spawn(process.execPath, [file, ...args], {
+  const child = spawn(process.execPath, [...flags, file, ...args], {
     cwd: root,
     stdio: [...stdio],
     env: { ...process.env, MALLOC_TRIM_THRESHOLD_: '131072' },
@@ -134,6 +137,7 @@ export const serveAgent = (model: string, extra: readonly string[], tuned: boole
     path.join(root, 'agent/dist/main.js'),
     ['serve', model, '--name', 'm', '--port', '0', '--grpc-port', '0', '--log-level', 'info', ...extra],
     tuned ? /best plan was found|no better plan/ : /gRPC at/,
+    { flags: AGENT_FLAGS },
   );
 
 export const program = (name: string): string => path.join(programs, name);
