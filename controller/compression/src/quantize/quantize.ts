@@ -1,3 +1,4 @@
+import type { LayerFigures } from '@espalier/proto';
 import type { HardwareProfile } from '../hardware/profile.js';
 import type { Graph } from '../onnx/graph.js';
 import type { Range } from './affine.js';
@@ -6,6 +7,7 @@ import { observeChannels } from './calibrate.js';
 import { CalibrationCache } from './calibration-cache.js';
 import type { ChannelFigures } from './channel-stats.js';
 import type { Insertion } from './insert.js';
+import { layersOf } from './layers.js';
 import { observeMoments } from './moments.js';
 import { METHODS, type Method } from './observer.js';
 import { type Plan, placeQuantizers, WEIGHTED } from './place.js';
@@ -22,6 +24,8 @@ export interface Quantized {
   readonly candidates: readonly Candidate[];
   /** What the user should know of the calibration. */
   readonly notes: readonly string[];
+  /** How near to float each layer is. */
+  readonly layers: readonly LayerFigures[];
 }
 
 /** A finished choice, of which builds with other nodes in float can be made. */
@@ -96,8 +100,12 @@ async function observeAndChoose(
   const searched = refine ? 0.2 : 0.5;
   const best = await search.run((share) => tell(0.5 + searched * share));
   const { graph: quantized, ...found } = best;
+  const withLayers = async (built: Omit<Quantized, 'layers' | 'notes'>): Promise<Omit<Quantized, 'notes'>> => ({
+    ...built,
+    layers: await layersOf(search, plan, built, samples),
+  });
   const plain = { ...found, graph: quantized, plan };
-  if (!refine) return plain;
+  if (!refine) return withLayers(plain);
   const without: Refinable['without'] = async (excluded) => {
     const other = placeQuantizers(graph, profile, new Map([...unlike, ...excluded]));
     return hasInt8(other) ? { ...(await search.write(best.choice, other)), plan: other } : null;
@@ -105,7 +113,7 @@ async function observeAndChoose(
   const excluded = await refine({ float: search.baseOf(best.choice).graph, plan, best, samples, without });
   tell(1);
   const refined = excluded.size > 0 ? await without(excluded) : null;
-  return refined ? { ...plain, ...refined } : plain;
+  return withLayers(refined ? { ...plain, ...refined } : plain);
 }
 
 const hasInt8 = ({ decisions }: Plan): boolean => [...decisions.values()].some(({ kind }) => kind === 'int8');

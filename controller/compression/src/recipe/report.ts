@@ -60,6 +60,7 @@ export async function assembleReport(
     passes: passesOf(candidate),
     notes: notesOf(options, evidence),
     search: candidate?.search ?? null,
+    layers: candidate?.int8 ? [...candidate.int8.layers] : null,
     seed: options.seed ?? 1,
     commands: [commandOf(options), ...(evidence.device ? [commandLine(evidence.device)] : [])],
     cpuSeconds: (cpu.user + cpu.system) / 1e6,

@@ -34,10 +34,10 @@ export interface Budgets {
 
 export const NO_BUDGETS: Budgets = { maxDrop: null, latencyUs: null, speedup: null, sizeRatio: null };
 
-const asWell = (a: Point, b: Point): boolean =>
-  a.drop <= b.drop && a.sqnrDb >= b.sqnrDb && a.load <= b.load && a.bytes <= b.bytes;
+/** What is lost is counted in whole samples; SQNR ranks more surely. */
+const asWell = (a: Point, b: Point): boolean => a.sqnrDb >= b.sqnrDb && a.load <= b.load && a.bytes <= b.bytes;
 
-/** The points that no other is at least as good as in every respect; of equals the first. Pure. */
+/** The points that no other is at least as good as in SQNR, time and size; of equals the first. Pure. */
 export const paretoFront = (points: readonly Point[]): Point[] =>
   points.filter(
     (point, at) =>

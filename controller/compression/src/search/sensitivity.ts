@@ -1,10 +1,10 @@
 /** What each node brings when it is left in float, measured. */
 import type { Graph } from '../onnx/graph.js';
+import { layerNoise } from '../quantize/layer-noise.js';
 import { balancedSqnr, type Outputs } from '../quantize/meter.js';
 import type { Refinable } from '../quantize/quantize.js';
 import { outputsOf } from '../quantize/search.js';
 import type { Deadline } from './deadline.js';
-import { layerNoise } from './layer-noise.js';
 import type { Prices } from './price.js';
 import { type Group, type Measured, noiseOf, pairsOf } from './rank.js';
 

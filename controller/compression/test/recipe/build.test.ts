@@ -90,6 +90,11 @@ t.test('the sample in int8: at most one point lost, every node int8, a third of 
     const page = reportPage(report);
     t.match(page, /Float against variant/);
     t.match(page, /not measured/);
+    t.match(page, /SQNR of the layers/);
+    t.ok(report.layers!.length >= 18);
+    const better = report.layers!.filter(({ before, after }) => after > before).length;
+    t.ok(better > report.layers!.length / 2, `${better} layers are nearer to float than with plain rounding`);
+    t.notMatch(page, /NaN|undefined|Infinity/);
     t.notMatch(page, /<script|https?:\/\//);
     t.notMatch(reportPage({ ...report, model: '<img>' }), /<img>/);
   });

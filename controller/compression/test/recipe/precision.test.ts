@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { buildVariant, loadProfiles, profileById } from '@espalier/compression';
 import { encodeModel, readModel } from '@espalier/compression/onnx/codec';
+import { reportPage } from '@espalier/compression/report/html';
 import { summarize } from '@espalier/compression/report/summary';
 import type { Point } from '@espalier/compression/search/points';
 import { NO_BUDGETS } from '@espalier/compression/search/points';
@@ -75,6 +76,11 @@ t.test('auto tries what the profile has, and the smallest within the accuracy is
   t.ok(report.sizeRatio >= 2.9);
   const { front } = summarize(report);
   t.ok(front!.some(({ chosen }) => chosen));
+  const page = reportPage(report);
+  t.match(page, /Builds that were tried/);
+  t.match(page, /<circle class="chosen"/);
+  t.match(page, /<line class="budget"/, 'the budgets are lines of the charts');
+  t.notMatch(page, /<script|https?:\/\/|NaN|undefined|Infinity/);
 });
 
 t.test('an LSTM in dynamic int8', async (t) => {
