@@ -5,5 +5,6 @@ export { readLocalFacts } from './hardware/local-facts.js';
 export { type MatchFacts, matchProfile, type ProfileMatch } from './hardware/match.js';
 export { HardwareProfile } from './hardware/profile.js';
 export { inspectModel, type ModelInfo } from './inspect.js';
+export { type PlannedFile, planTiming, type TimingPlanOptions } from './latency/plan-files.js';
 export { buildVariant } from './recipe/build.js';
 export type { BuildOptions, BuiltVariant, Progress } from './recipe/options.js';

@@ -3,19 +3,12 @@ import type { LatencyTable } from '@espalier/proto';
 import { type Batch, batches } from '../data/feeds.js';
 import { readLocalFacts } from '../hardware/local-facts.js';
 import type { HardwareProfile } from '../hardware/profile.js';
-import { encodeModel } from '../onnx/codec.js';
-import type { Graph } from '../onnx/graph.js';
-import { cutTo, uniformWidths } from '../prune/fit.js';
 import type { Prunable } from '../prune/prunable.js';
 import { measurePair } from '../recipe/latency.js';
-import { runShapes } from '../runtime/run-shapes.js';
 import { runtimeVersion, Session } from '../runtime/session.js';
 import { nodeTimes } from './node-times.js';
-import { sketchInt8 } from './sketch.js';
-import { type Measured, rowsOf } from './table.js';
+import { planNetworks, rowsOfTimes, SHARES, type Timed } from './plan.js';
 
-/** Shares of the channels that are kept in the networks that are measured. */
-const SHARES = [1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25];
 const SAMPLES = 8;
 
 export interface ProfileOptions {
@@ -23,15 +16,6 @@ export interface ProfileOptions {
   readonly profile: HardwareProfile;
   readonly precision: 'int8' | 'float32';
   readonly onProgress?: ((share: number) => void) | undefined;
-}
-
-/** The build of a network that is timed: of the precision asked for. */
-export async function timedBuild(
-  graph: Graph,
-  { profile, precision }: Pick<ProfileOptions, 'profile' | 'precision'>,
-  samples: readonly Batch[],
-): Promise<Uint8Array> {
-  return encodeModel(precision === 'int8' ? await sketchInt8(graph, profile, samples) : graph);
 }
 
 /** A few samples, one a batch, as devices see them. */
@@ -46,21 +30,19 @@ export async function profileOps(subject: Prunable, options: ProfileOptions): Pr
   const { profile, precision, model, onProgress } = options;
   const samples = await timingSamples(subject);
   const { feeds } = samples[0]!;
-  const networks: Measured[] = [];
-  for (const [at, share] of SHARES.entries()) {
-    subject.feeding.signal?.throwIfAborted();
-    const { graph } = share === 1 ? subject : await cutTo(subject, uniformWidths(subject, share));
-    const build = await timedBuild(graph, options, samples);
-    const times = await nodeTimes(build, feeds, profile.session);
-    networks.push({ graph, shapes: await runShapes(graph, feeds), times });
-    onProgress?.((at + 1) / (SHARES.length + 1));
+  const timed: Timed[] = [];
+  let whole: Uint8Array | null = null;
+  for await (const { bytes, works } of planNetworks(subject, options, samples)) {
+    whole ??= bytes;
+    timed.push({ works, times: await nodeTimes(bytes, feeds, profile.session) });
+    onProgress?.(timed.length / (SHARES.length + 1));
   }
-  const whole = await Session.open(await timedBuild(subject.graph, options, samples), model, profile.session);
-  const { variant } = await measurePair(whole, whole, feeds, subject.feeding.signal);
-  await whole.dispose();
+  const session = await Session.open(whole!, model, profile.session);
+  const { variant } = await measurePair(session, session, feeds, subject.feeding.signal);
+  await session.dispose();
   onProgress?.(1);
   return {
-    ...{ version: 1, model, anchorUs: variant.p50Us, rows: rowsOf(networks) },
+    ...{ version: 1, model, anchorUs: variant.p50Us, rows: rowsOfTimes(timed) },
     key: {
       ...{ profile: profile.id, precision, soc: (await readLocalFacts()).cpuModel, powerMode: null },
       ...{ runtime: `onnxruntime ${runtimeVersion()}`, options: JSON.stringify(profile.session) },

@@ -3,7 +3,7 @@ import type { LatencyTable, LatencyTableRow } from '@espalier/proto';
 import type { Graph } from '../onnx/graph.js';
 import type { Node } from '../onnx/node.js';
 import type { CostModel } from '../prune/macs.js';
-import { fitLine } from './line.js';
+import { rowsOfTimes, worksOf } from './plan.js';
 import { workOf } from './work.js';
 
 type Shapes = ReadonlyMap<string, readonly number[]>;
@@ -15,18 +15,8 @@ export interface Measured {
   readonly times: ReadonlyMap<string, number>;
 }
 
-/** The rows of the operators that were seen at every width. */
-export function rowsOf(networks: readonly Measured[]): LatencyTableRow[] {
-  return networks[0]!.graph.nodes.flatMap(({ name, opType }): LatencyTableRow[] => {
-    const points = networks.flatMap(({ graph, shapes, times }) => {
-      const node = graph.nodes.find((one) => one.name === name);
-      const us = times.get(name);
-      return node && us !== undefined ? [{ work: workOf(graph, node, shapes), us }] : [];
-    });
-    if (points.length < networks.length) return [];
-    return [{ node: name, op: opType, points, ...fitLine(points), origin: 'measured' }];
-  });
-}
+export const rowsOf = (networks: readonly Measured[]): LatencyTableRow[] =>
+  rowsOfTimes(networks.map(({ graph, shapes, times }) => ({ works: worksOf(graph, shapes), times })));
 
 /** Reads a table for the graphs of its model. */
 export class LatencyCosts implements CostModel {

@@ -96,7 +96,11 @@ export async function buildVariant(options: BuildOptions): Promise<BuiltVariant>
     const float = await proveStep(
       options,
       inputs,
-      { ...candidate!, int8: null, other: null, isPruned: false, notes: [...candidate!.notes, reason] },
+      {
+        ...candidate!,
+        ...{ int8: null, other: null, isPruned: false, predictedUs: null },
+        notes: [...candidate!.notes, reason],
+      },
       tell,
     );
     return finish(options, float, started, tell);
@@ -118,7 +122,11 @@ async function quantizeStep(options: BuildOptions, inputs: Inputs, tell: Tell): 
   const narrowing = (prepared: Graph): Promise<Narrowed> =>
     narrow(prepared, {
       ...{ profile, data, feeding: inputs.feeding, maxDrop: maxDrop ?? DEFAULT_MAX_DROP },
-      ...{ minutes: options.minutes ?? DEFAULT_MINUTES, weights: options.weights ?? null },
+      ...{
+        minutes: options.minutes ?? DEFAULT_MINUTES,
+        weights: options.weights ?? null,
+        table: options.table ?? null,
+      },
       onProgress: (share, what, loss) => tell('quantize', from * share, what, loss),
     });
   const onProgress = (share: number): void => tell('quantize', from + (1 - from) * share);
@@ -242,6 +250,7 @@ async function finish(
     sessionOptions: options.profile.session,
     golden: { path: 'golden.json', tolerance: proof.golden.tolerance },
     report,
+    predictedUs: proof.evidence.candidate?.predictedUs ?? null,
     kept: keptOf(proof.evidence),
   };
 }

@@ -1,14 +1,18 @@
 /** Candidates for a narrower network: cut, perhaps trained, and judged against the whole one. */
+import type { LatencyTable } from '@espalier/proto';
 import type { Dataset } from '../data/content.js';
 import type { BatchOptions } from '../data/feeds.js';
-import { GradientMissing, TrainingDiverged } from '../errors.js';
+import { GradientMissing, PruneBudgetMissed, TrainingDiverged } from '../errors.js';
+import { encodeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
 import type { Prunable } from '../prune/prunable.js';
 import { type Pruned, pruneTo } from '../prune/prune.js';
+import { Session } from '../runtime/session.js';
+import { compare } from './accuracy.js';
 import { top1Of } from './top1.js';
 import { tune } from './tune.js';
 
-/** Shares of the multiply-accumulates to keep, tried in this order until accuracy gives out. */
+/** Shares of the latency, or of the multiply-accumulates, to keep, tried in this order until accuracy gives out. */
 const SHARES = [0.85, 0.7, 0.6, 0.5, 0.4, 0.3];
 /** Trainings of one build: the narrowest network first, then a wider one. */
 export const TUNINGS_MAX = 2;
@@ -33,7 +37,8 @@ export interface Training {
 /** What a network is narrowed by: parts of the calibration data for fitting, judging and learning. */
 export interface Judge {
   readonly data: Dataset;
-  /** Top-1 of the whole network on it. */
+  readonly whole: Graph;
+  /** Accuracy of the whole network on it. */
   readonly float: number;
   readonly secondsPerSample: number;
   readonly limit: number;
@@ -55,7 +60,7 @@ export async function shrink(
   const graph = epochs > 0 ? await tune(pruned.graph, teacher, { ...training, onProgress: told }) : pruned.graph;
   return {
     pruned: { ...pruned, graph },
-    drop: judge.float - (await top1Of(graph, judge.data, subject.feeding)),
+    drop: judge.float - (await accuracyOf(graph, judge, subject.feeding)),
     epochs,
   };
 }
@@ -64,14 +69,21 @@ export async function shrink(
 export async function cutEach(
   subject: Prunable,
   judge: Judge,
+  table: LatencyTable | null,
   most: number,
   onProgress: (share: number) => void,
 ): Promise<Cut[]> {
   const cuts: Cut[] = [];
-  for (const [at, macs] of SHARES.entries()) {
+  for (const [at, share] of SHARES.entries()) {
     onProgress(at / SHARES.length);
-    const pruned = await pruneTo(subject, { target: { macs }, refit: true });
-    const drop = judge.float - (await top1Of(pruned.graph, judge.data, subject.feeding));
+    const target = table ? { latency: share, table } : { macs: share };
+    const pruned = await pruneTo(subject, { target, refit: true }).catch((error: unknown) => {
+      // Below some share no width is left; a table with a high fixed cost comes to it soon.
+      if (PruneBudgetMissed.is(error) && cuts.length > 0) return null;
+      throw error;
+    });
+    if (!pruned) break;
+    const drop = judge.float - (await accuracyOf(pruned.graph, judge, subject.feeding));
     if (drop > most) break;
     cuts.push({ pruned, drop, epochs: 0 });
   }
@@ -92,7 +104,7 @@ export async function tuneNarrowest(
     const told = (share: number, loss: number | null): void => onProgress((at + share) / TUNINGS_MAX, loss);
     try {
       const graph = await tune(cut.pruned.graph, teacher, { ...training, onProgress: told });
-      const drop = judge.float - (await top1Of(graph, judge.data, training.feeding));
+      const drop = judge.float - (await accuracyOf(graph, judge, training.feeding));
       if (drop <= judge.limit) return { pruned: { ...cut.pruned, graph }, drop, epochs: training.epochs };
     } catch (error) {
       // What cannot be trained is left as it was cut.
@@ -105,6 +117,25 @@ export async function tuneNarrowest(
 
 export async function openJudge(graph: Graph, data: Dataset, feeding: BatchOptions, limit: number): Promise<Judge> {
   const started = performance.now();
-  const float = await top1Of(graph, data, feeding);
-  return { data, float, limit, secondsPerSample: (performance.now() - started) / 1000 / data.n };
+  const float = await accuracyOf(graph, { data, whole: graph }, feeding);
+  return { data, whole: graph, float, limit, secondsPerSample: (performance.now() - started) / 1000 / data.n };
+}
+
+/** Top-1 of a network where there are labels, else its agreement with the whole one; percent. */
+async function accuracyOf(
+  graph: Graph,
+  { data, whole }: Pick<Judge, 'data' | 'whole'>,
+  feeding: BatchOptions,
+): Promise<number> {
+  if (data.labelled) return top1Of(graph, data, feeding);
+  const [reference, session] = [
+    await Session.open(encodeModel(whole), 'the whole model'),
+    await Session.open(encodeModel(graph), 'the pruned model'),
+  ];
+  try {
+    const { limit: _, ...all } = feeding;
+    return (await compare(reference, session, data, all)).agreement ?? 0;
+  } finally {
+    await Promise.all([reference.dispose(), session.dispose()]);
+  }
 }

@@ -34,6 +34,8 @@ export interface Candidate {
   readonly notes: readonly string[];
   /** Where builds were searched. */
   readonly search?: SearchRecord;
+  /** Latency by the table that the widths were chosen along, in microseconds. */
+  readonly predictedUs: number | null;
 }
 
 /** QuantizeLinear exists from here on [ONNX QuantizeLinear-10]. */
@@ -52,7 +54,7 @@ export async function makeInt8(
     isPruned: false,
     prepared: original,
     passes: [],
-    notes: [note],
+    ...{ notes: [note], predictedUs: null },
   });
   if (!profile.precisions.includes('int8')) return keep(`${profile.id} has no int8, so float was kept.`);
   const quantized = quantizedNode(original);
@@ -83,6 +85,7 @@ export async function makeInt8(
   return {
     int8: int8 && withBatch(int8, profile),
     isPruned: int8 !== null && narrowed?.isPruned === true,
+    predictedUs: narrowed?.predictedUs ?? null,
     prepared: graph,
     passes,
     notes,

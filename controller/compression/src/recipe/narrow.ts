@@ -1,4 +1,5 @@
 /** The pruning step of a recipe: the narrowest network whose accuracy lasts, judged on calibration data alone. */
+import type { LatencyTable } from '@espalier/proto';
 import { type Dataset, subset } from '../data/content.js';
 import type { BatchOptions } from '../data/feeds.js';
 import { NothingPrunable, PruneBudgetMissed } from '../errors.js';
@@ -26,6 +27,8 @@ export interface NarrowOptions {
   readonly maxDrop: number;
   /** Share of the weights to keep, whatever that loses; null for as few multiply-accumulates as accuracy allows. */
   readonly weights: number | null;
+  /** What devices measured; without one, widths are chosen by multiply-accumulates. */
+  readonly table: LatencyTable | null;
   /** Time that training may take; 0 for none. */
   readonly minutes: number;
   readonly onProgress?: NarrowProgress | undefined;
@@ -37,10 +40,14 @@ export interface Narrowed {
   readonly isPruned: boolean;
   readonly pass: PassRecord;
   readonly notes: readonly string[];
+  /** Latency of the narrowed network by the table, in microseconds. */
+  readonly predictedUs: number | null;
 }
 
 /** Of the drop that is allowed, so much may go to pruning; quantization takes its part after it. */
 const PRUNING_PART = 0.7;
+/** Points of agreement that may be lost where there are no labels: a person decides whether such a build is worth it. */
+const OFFERED_DROP = 5;
 /** Points that a few epochs of distillation have won back after a refit. */
 const TUNABLE_DROP = 4;
 /** Epochs that have paid for a network that lost little. */
@@ -58,19 +65,22 @@ export async function narrow(graph: Graph, options: NarrowOptions): Promise<Narr
   const { data, feeding, profile, maxDrop, onProgress } = options;
   const whole = (why: string): Narrowed => ({
     ...{ graph, isPruned: false, pass: { name: 'prune', applied: 0, reasons: [why] } },
-    notes: [`No channels were removed: ${why}.`],
+    ...{ notes: [`No channels were removed: ${why}.`], predictedUs: null },
   });
   const fitted = Math.min(FITTED_MAX, Math.floor(data.n / 2));
   const judged = Math.min(JUDGED_MAX, data.n - fitted, Math.max(JUDGED_MIN, Math.floor(data.n / 4)));
-  if (!data.labelled || judged < JUDGED_MIN) {
-    return whole(`it takes at least ${JUDGED_MIN} labelled calibration samples beside those it is fitted to`);
+  if (judged < JUDGED_MIN) {
+    return whole(`it takes at least ${JUDGED_MIN} calibration samples beside those it is fitted to`);
   }
-  const judge = await openJudge(graph, subset(data, run(fitted, judged)), feeding, PRUNING_PART * maxDrop);
+  const allowed = PRUNING_PART * maxDrop;
+  const limit = data.labelled ? allowed : Math.max(allowed, OFFERED_DROP);
+  const judge = await openJudge(graph, subset(data, run(fitted, judged)), feeding, limit);
   // The owner has mostly trained on samples like these, so what is compared with has seen them: the student sees all of
   // them too, or its lack of memory would pass for a loss. The report's evaluation is what holds in the end.
   const learnt = data;
   const { secondsPerSample } = judge;
-  const { minutes, weights } = options;
+  const { weights } = options;
+  const minutes = data.labelled ? options.minutes : 0;
   const allowance = {
     samples: learnt.n,
     secondsPerSample,
@@ -84,12 +94,14 @@ export async function narrow(graph: Graph, options: NarrowOptions): Promise<Narr
     });
     const training = { data: learnt, feeding, epochs };
     if (weights !== null) {
-      return describe(await shrink(subject, graph, judge, { ...training, weights }, onProgress), judged);
+      const cut = await shrink(subject, graph, judge, { ...training, weights }, onProgress);
+      return describe(cut, judged, data.labelled);
     }
     const part = epochs > 0 ? CUTTING_PART : 1;
     const cuts = await cutEach(
       subject,
       judge,
+      options.table,
       epochs > 0 ? Math.max(TUNABLE_DROP, judge.limit) : judge.limit,
       (share) => onProgress?.(part * share, 'removing channels', null),
     );
@@ -99,21 +111,25 @@ export async function narrow(graph: Graph, options: NarrowOptions): Promise<Narr
             onProgress?.(part + (1 - part) * share, 'training', loss),
           )
         : (cuts.at(-1) ?? null);
-    return best ? describe(best, judged) : whole(`every width loses more than ${judge.limit.toFixed(2)} points`);
+    return best
+      ? describe(best, judged, data.labelled)
+      : whole(`every width loses more than ${judge.limit.toFixed(2)} points`);
   } catch (error) {
     if (NothingPrunable.is(error) || PruneBudgetMissed.is(error)) return whole(error.message.replace(/\.$/, ''));
     throw error;
   }
 }
 
-function describe({ pruned, drop, epochs }: Cut, judged: number): Narrowed {
-  const { graph, widths, macsBefore, macsAfter, refitted } = pruned;
+function describe({ pruned, drop, epochs }: Cut, judged: number, labelled: boolean): Narrowed {
+  const { graph, widths, macsBefore, macsAfter, refitted, predictedUs } = pruned;
   const cut = widths.filter(({ before, after }) => after < before);
   const gone = Math.round(100 * (1 - macsAfter / macsBefore));
   const trained = epochs > 0 ? `distilled for ${epochs} epochs from the whole network` : 'not trained';
+  const by = predictedUs
+    ? ` Widths were chosen along a measured latency table, which predicts ${Math.round(predictedUs.after)} us instead of ${Math.round(predictedUs.before)} us.`
+    : '';
   return {
-    graph,
-    isPruned: true,
+    ...{ graph, isPruned: true, predictedUs: predictedUs?.after ?? null },
     pass: {
       name: 'prune',
       applied: cut.reduce((sum, { before, after }) => sum + before - after, 0),
@@ -121,7 +137,7 @@ function describe({ pruned, drop, epochs }: Cut, judged: number): Narrowed {
     },
     notes: [
       `Channels with ${gone}% of the multiply-accumulates were removed, ${refitted.length} layers refitted, and the network ` +
-        `${trained}; on ${judged} samples of the calibration data this lost ${drop.toFixed(2)} points.`,
+        `${trained}; on ${judged} samples of the calibration data this lost ${drop.toFixed(2)} points${labelled ? '' : ' of agreement with float'}.${by}`,
     ],
   };
 }

@@ -1,4 +1,12 @@
-import type { ArtifactFile, Preprocess, Recipe, Report, SessionOptions, TensorSpec } from '@espalier/proto';
+import type {
+  ArtifactFile,
+  LatencyTable,
+  Preprocess,
+  Recipe,
+  Report,
+  SessionOptions,
+  TensorSpec,
+} from '@espalier/proto';
 import type { HardwareProfile } from '../hardware/profile.js';
 import type { Method } from '../quantize/observer.js';
 import type { Budgets, Point, Precision } from '../search/points.js';
@@ -28,6 +36,8 @@ export interface BuildOptions {
   readonly recipe: Recipe;
   /** Points of accuracy that `pruned-int8` may give up; by default 1. */
   readonly maxDrop?: number | null;
+  /** Latency that devices of the profile measured: `pruned-int8` chooses widths by it, else by multiply-accumulates. */
+  readonly table?: LatencyTable | null;
   /** Share of the weights that `pruned-int8` keeps, at whatever loss; by default as few multiply-accumulates as accuracy allows. */
   readonly weights?: number | null;
   /** Time that the training of `pruned-int8` and a search may take, by default 30; 0 for no training. */
@@ -67,4 +77,6 @@ export interface BuiltVariant {
   readonly report: Report;
   /** What came out: a recipe stops where nothing more is gained, and the report's notes say why. */
   readonly kept: Recipe;
+  /** Latency by the table, in microseconds; null without one. */
+  readonly predictedUs: number | null;
 }

@@ -37,12 +37,13 @@ export async function makeOther(
   { data, feeding, precision }: { data: Dataset; feeding: BatchOptions; precision: Precision },
 ): Promise<Candidate> {
   const prepared = await preparedFor(original, data, feeding);
-  if ('why' in prepared) return { int8: null, isPruned: false, prepared: original, passes: [], notes: [prepared.why] };
+  if ('why' in prepared)
+    return { int8: null, isPruned: false, predictedUs: null, prepared: original, passes: [], notes: [prepared.why] };
   const { graph, passes, notes } = prepared;
   const other = otherOf(prepared, precision, profile);
   const kept = 'why' in other ? [`${precision} does nothing for this model, so float was kept: ${other.why}.`] : [];
   return {
-    ...{ int8: null, isPruned: false, prepared: graph, passes },
+    ...{ int8: null, isPruned: false, predictedUs: null, prepared: graph, passes },
     other: 'why' in other ? null : other,
     notes: [...notes, ...kept, ...adviceFor(graph, profile)],
   };

@@ -157,7 +157,7 @@ t.test('a build that is stopped ends with the reason', async (t) => {
   await t.rejects(build(t.testdir(), { signal: stop.signal, onProgress }), { message: 'enough' });
 });
 
-t.test('fewer channels within the allowed drop; without labels nothing is removed', async (t) => {
+t.test('fewer channels within the allowed drop; with too few samples nothing is removed', async (t) => {
   const pruned = await build(t.testdir(), { recipe: 'pruned-int8', maxDrop: 2 });
   t.equal(pruned.kept, 'pruned-int8');
   const { report } = pruned;
@@ -168,5 +168,5 @@ t.test('fewer channels within the allowed drop; without labels nothing is remove
   t.match(report.commands[0], /--recipe pruned-int8 --max-drop 2/);
   const whole = await build(t.testdir(), { recipe: 'pruned-int8', calibrate: 'random:32', evaluate: 'random:8' });
   t.equal(whole.kept, 'int8');
-  t.ok(whole.report.notes.some((note) => /No channels were removed: it takes at least 100 labelled/.test(note)));
+  t.ok(whole.report.notes.some((note) => /No channels were removed: it takes at least 100 calibration/.test(note)));
 });

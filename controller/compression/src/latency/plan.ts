@@ -1,0 +1,67 @@
+/** Which networks to time for a latency table: the whole one, and cuts of every group to the same shares of its channels. */
+import type { LatencyTableRow } from '@espalier/proto';
+import type { Batch } from '../data/feeds.js';
+import type { HardwareProfile } from '../hardware/profile.js';
+import { encodeModel } from '../onnx/codec.js';
+import type { Graph } from '../onnx/graph.js';
+import { cutTo, uniformWidths } from '../prune/fit.js';
+import type { Prunable } from '../prune/prunable.js';
+import { runShapes } from '../runtime/run-shapes.js';
+import { fitLine } from './line.js';
+import { sketchInt8 } from './sketch.js';
+import { workOf } from './work.js';
+
+/** Shares of the channels that are kept in the networks that are measured; the first is the whole. */
+export const SHARES = [1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25];
+
+/** What each operator of a network does, by its name in the float network. */
+export type Works = Readonly<Record<string, { readonly op: string; readonly work: number }>>;
+
+export interface PlannedNetwork {
+  readonly share: number;
+  /** The file that is timed: of the precision asked for. */
+  readonly bytes: Uint8Array;
+  readonly works: Works;
+}
+
+export interface Timed {
+  readonly works: Works;
+  /** Microseconds by operator. */
+  readonly times: ReadonlyMap<string, number>;
+}
+
+interface PlanOptions {
+  readonly profile: HardwareProfile;
+  readonly precision: 'int8' | 'float32';
+}
+
+/** @param samples a few samples, one a batch, as devices see them */
+export async function* planNetworks(
+  subject: Prunable,
+  { profile, precision }: PlanOptions,
+  samples: readonly Batch[],
+): AsyncGenerator<PlannedNetwork> {
+  for (const share of SHARES) {
+    subject.feeding.signal?.throwIfAborted();
+    const { graph } = share === 1 ? subject : await cutTo(subject, uniformWidths(subject, share));
+    const bytes = encodeModel(precision === 'int8' ? await sketchInt8(graph, profile, samples) : graph);
+    yield { share, bytes, works: worksOf(graph, await runShapes(graph, samples[0]!.feeds)) };
+  }
+}
+
+export const worksOf = (graph: Graph, shapes: ReadonlyMap<string, readonly number[]>): Works =>
+  Object.fromEntries(
+    graph.nodes.map((node) => [node.name, { op: node.opType, work: workOf(graph, node, shapes) }] as const),
+  );
+
+/** The rows of the operators that were seen at every width. */
+export function rowsOfTimes(networks: readonly Timed[]): LatencyTableRow[] {
+  return Object.entries(networks[0]!.works).flatMap(([name, { op }]): LatencyTableRow[] => {
+    const points = networks.flatMap(({ works, times }) => {
+      const [one, us] = [works[name], times.get(name)];
+      return one && us !== undefined ? [{ work: one.work, us }] : [];
+    });
+    if (points.length < networks.length) return [];
+    return [{ node: name, op, points, ...fitLine(points), origin: 'measured' }];
+  });
+}
