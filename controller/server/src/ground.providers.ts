@@ -30,6 +30,7 @@ import { MeasurementHandler } from './gateway/measurement.handler.js';
 import { MqttGateway } from './gateway/mqtt.gateway.js';
 import { ServingHandler } from './gateway/serving.handler.js';
 import { StatusHandler } from './gateway/status.handler.js';
+import { TimingHandler } from './gateway/timing.handler.js';
 import { ProfilesController } from './profiles/profiles.controller.js';
 import { MetricsService } from './system/metrics.service.js';
 import { SystemController } from './system/system.controller.js';
@@ -43,7 +44,7 @@ export const GROUND_PROVIDERS = [
   ...[AccessGuard, AccessRepository, AccessService, AuditRepository, AuditService, ArtifactStore],
   ...[DesiredRepository, DesiredService, DeviceRepository, DeviceService, DeviceViews, PresenceService],
   ...[EnrolmentRepository, EnrolmentService, MeasurementRepository, MeasurementService],
-  ...[StatusHandler, FactsHandler, ServingHandler, ExecutionHandler, MeasurementHandler, IngestService],
+  ...[StatusHandler, FactsHandler, ServingHandler, ExecutionHandler, MeasurementHandler, TimingHandler, IngestService],
   ...[MqttGateway, { provide: DesiredPublisher, useExisting: MqttGateway }, GrpcGateway, GatewayService],
   ...[SystemStatus, MetricsService],
 ];

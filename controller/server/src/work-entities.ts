@@ -5,6 +5,7 @@ import { DecisionEntity } from './reoptimize/decision.entity.js';
 import { LoopSwitchEntity } from './reoptimize/loop-switch.entity.js';
 import { ExecutionEntity, GroupEntity, RolloutEntity } from './rollouts/rollout.entity.js';
 import { SampleEntity } from './sample/sample.entity.js';
+import { TimingPlanEntity, TimingReportEntity } from './timing/timing.entity.js';
 import { ReleaseEntity, VariantEntity } from './variants/variant.entity.js';
 
 /** Tables of the work domains. */
@@ -20,4 +21,6 @@ export const WORK_ENTITIES = [
   DecisionEntity,
   LoopSwitchEntity,
   SampleEntity,
+  TimingPlanEntity,
+  TimingReportEntity,
 ];

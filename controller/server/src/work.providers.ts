@@ -1,6 +1,7 @@
 import { DatasetService } from './datasets/dataset.service.js';
 import { DatasetsController } from './datasets/datasets.controller.js';
 import { ExecutionSink } from './devices/execution-sink.js';
+import { TimingSink } from './devices/timing-sink.js';
 import { BudgetStatuses } from './fleet/budget-status.js';
 import { FleetController } from './fleet/fleet.controller.js';
 import { JobRepository } from './jobs/job.repository.js';
@@ -18,6 +19,7 @@ import { LoopService } from './reoptimize/loop.service.js';
 import { LoopReader } from './reoptimize/loop-reader.js';
 import { LoopSwitches } from './reoptimize/loop-switches.js';
 import { RolloutJudge } from './reoptimize/rollout-judge.js';
+import { TableReader } from './reoptimize/table-reader.js';
 import { ExecutionReports } from './rollouts/execution-reports.js';
 import { OfferService } from './rollouts/offer.service.js';
 import { RollbackService } from './rollouts/rollback.service.js';
@@ -29,6 +31,12 @@ import { RolloutsController } from './rollouts/rollouts.controller.js';
 import { StepExecutors } from './rollouts/step-executors.js';
 import { SampleController } from './sample/sample.controller.js';
 import { SampleService } from './sample/sample.service.js';
+import { PlanHandler } from './timing/plan-handler.js';
+import { TableSource } from './timing/table-source.js';
+import { TablesController } from './timing/tables.controller.js';
+import { Tables } from './timing/tables.js';
+import { TimingRepository } from './timing/timing.repository.js';
+import { TimingService } from './timing/timing.service.js';
 import { BuildHandler } from './variants/build-handler.js';
 import { ReleaseService } from './variants/release.service.js';
 import { VariantRepository } from './variants/variant.repository.js';
@@ -38,7 +46,7 @@ import { VariantsController } from './variants/variants.controller.js';
 
 export const WORK_CONTROLLERS = [
   ...[DatasetsController, ModelsController, VariantsController, JobsController],
-  ...[RolloutsController, DecisionsController, FleetController, SampleController],
+  ...[RolloutsController, DecisionsController, FleetController, SampleController, TablesController],
 ];
 
 /** Models, their builds, and how these get to devices. */
@@ -52,9 +60,13 @@ export const WORK_PROVIDERS = [
     DecisionRepository,
     LoopService,
     LoopReader,
+    TableReader,
     LoopSwitches,
     RolloutJudge,
     DecisionLog,
     SampleService,
+    ...[TimingRepository, TimingService, PlanHandler, Tables],
+    { provide: TimingSink, useExisting: TimingService },
+    { provide: TableSource, useExisting: Tables },
   ],
 ];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LatencyTable } from '../latency-table.js';
 import { ErrorInfo } from '../messages.js';
 import { Id, Instant } from './common.js';
 import { ExecutionView } from './devices.js';
@@ -12,7 +13,7 @@ export type CurvePoint = z.infer<typeof CurvePoint>;
 
 export const JobView = z.object({
   id: Id,
-  kind: z.enum(['build-variant']),
+  kind: z.enum(['build-variant', 'plan-timing']),
   title: z.string(),
   state: JobState,
   modelId: Id.nullable(),
@@ -172,6 +173,25 @@ export const DecisionAction = z.enum([
   ...['rolled-back', 'rejected', 'offered', 'nothing-left'],
 ] as const);
 export type DecisionAction = z.infer<typeof DecisionAction>;
+
+/** GET /models/:id/tables: what devices of each profile measured of the model's operators, and what is under way. */
+export const TableView = z.object({
+  profile: z.string(),
+  state: z.enum(['measured', 'measuring', 'stale', 'failed']),
+  /** Why it is stale, failed, or not there yet. */
+  reason: z.string().nullable(),
+  jobId: Id.nullable(),
+  table: LatencyTable.nullable(),
+  devices: z.array(z.string()),
+  leftOut: z.array(z.object({ deviceId: z.string(), reason: z.string() })),
+  /** Time of one device that it took. */
+  deviceSeconds: z.number().nullable(),
+  measuredAt: Instant.nullable(),
+});
+export type TableView = z.infer<typeof TableView>;
+
+/** POST /models/:id/tables: devices of the profile measure a table when they are idle. */
+export const MeasureTable = z.object({ profile: Id });
 
 /** What the closed loop would do now for one model on one profile, or what it waits for. GET /decisions/now */
 export const OutlookView = z.object({

@@ -251,6 +251,12 @@ export const JobStillOpen = defineError<{ title: string; state: string }>(
   ({ title, state }) => `The job "${title}" is ${state}; only failed and canceled jobs can be tried again.`,
   () => 'Wait for it, or cancel it first.',
 );
+export const NoDeviceToTime = defineError<{ profile: string }>(
+  'ESP_NO_DEVICE_TO_TIME',
+  409,
+  ({ profile }) => `No device of profile ${profile} is online and well, so nothing can be measured on it.`,
+  () => 'Bring a device of this profile online, then ask again.',
+);
 export const DecisionNotOpen = defineError<{ id: string; action: string }>(
   'ESP_DECISION_NOT_OPEN',
   409,

@@ -1,4 +1,4 @@
-import type { Target } from '@espalier/proto';
+import type { Target, TimingOrder } from '@espalier/proto';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
 /** What a device is to serve; `revision` grows with every change. */
@@ -8,5 +8,6 @@ export class DesiredEntity {
   @Column('int') revision!: number;
   @Column('jsonb', { nullable: true }) target!: Target | null;
   @Column('jsonb', { default: [] }) cancel!: string[];
+  @Column('jsonb', { nullable: true }) timing!: TimingOrder | null;
   @Column('timestamptz') issuedAt!: Date;
 }

@@ -1,12 +1,13 @@
-import type { DesiredState, Target } from '@espalier/proto';
+import type { DesiredState, Target, TimingOrder } from '@espalier/proto';
 import { Injectable } from '@nestjs/common';
 import { DataSource, IsNull } from 'typeorm';
 import { DesiredEntity } from './desired.entity.js';
 import { DeviceEntity } from './device.entity.js';
 
-interface Wanted {
+export interface Wanted {
   target: Target | null;
   cancel: string[];
+  timing: TimingOrder | null;
 }
 
 @Injectable()
@@ -20,14 +21,14 @@ export class DesiredRepository {
         .createQueryBuilder()
         .insert()
         .into(DesiredEntity)
-        .values({ deviceId, revision: 0, target: null, cancel: [], issuedAt: now })
+        .values({ deviceId, revision: 0, target: null, cancel: [], timing: null, issuedAt: now })
         .orIgnore()
         .execute();
       const row = await manager.findOneOrFail(DesiredEntity, {
         where: { deviceId },
         lock: { mode: 'pessimistic_write' },
       });
-      const changed = change({ target: row.target, cancel: row.cancel });
+      const changed = change({ target: row.target, cancel: row.cancel, timing: row.timing });
       if (changed === null) return false;
       await manager.save(DesiredEntity, { ...row, ...changed, revision: row.revision + 1, issuedAt: now });
       return true;
@@ -46,6 +47,7 @@ export class DesiredRepository {
       profile: device?.profile ? { id: device.profile, matched: device.matched } : null,
       target: row?.target ?? null,
       cancel: row?.cancel ?? [],
+      timing: row?.timing ?? null,
       issuedAt: (row?.issuedAt ?? now).toISOString(),
     };
   }

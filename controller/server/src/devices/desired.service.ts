@@ -1,7 +1,7 @@
-import type { DesiredState, Target } from '@espalier/proto';
+import type { DesiredState, Target, TimingOrder } from '@espalier/proto';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
-import { DesiredRepository } from './desired.repository.js';
+import { DesiredRepository, type Wanted } from './desired.repository.js';
 import { DesiredPublisher } from './desired-publisher.js';
 
 /** What each device is to serve: stored first, then published. The database is the truth, the broker a copy. */
@@ -30,6 +30,11 @@ export class DesiredService {
     await this.#change(deviceId, ({ cancel }) =>
       cancel.includes(executionId) ? { cancel: cancel.filter((id) => id !== executionId) } : null,
     );
+  }
+
+  /** Networks that the device is to time; null: none. */
+  async setTiming(deviceId: string, timing: TimingOrder | null): Promise<void> {
+    await this.#change(deviceId, (now) => (now.timing?.request.id === timing?.request.id ? null : { timing }));
   }
 
   /** The document as the device gets it. Revision 0 when nothing was ever wanted of it. */
@@ -61,7 +66,4 @@ export class DesiredService {
 }
 
 /** From what is wanted now to what changes in it; null: nothing. */
-export type Change = (now: {
-  target: Target | null;
-  cancel: string[];
-}) => { target?: Target | null; cancel?: string[] } | null;
+export type Change = (now: Wanted) => Partial<Wanted> | null;

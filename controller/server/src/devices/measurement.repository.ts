@@ -55,6 +55,16 @@ export class MeasurementRepository {
     return rows.reverse();
   }
 
+  /** The power mode of each device's newest window. */
+  async powerModes(deviceIds: readonly string[]): Promise<(string | null)[]> {
+    const rows: { mode: string | null }[] = await this.db.query(
+      `SELECT DISTINCT ON ("deviceId") "runtime"->>'powerMode' AS "mode" FROM "measurement"
+       WHERE "deviceId" = ANY($1) ORDER BY "deviceId", "endedAt" DESC`,
+      [deviceIds],
+    );
+    return rows.map(({ mode }) => mode);
+  }
+
   async deleteBefore(limit: Date): Promise<void> {
     await this.db.query('DELETE FROM "measurement" WHERE "endedAt" < $1', [limit]);
   }

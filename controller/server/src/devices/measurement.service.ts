@@ -35,6 +35,11 @@ export class MeasurementService {
     return query.deviceIds?.length === 0 ? [] : this.measurements.windows(query);
   }
 
+  /** Power modes in which devices measured last. */
+  powerModes(deviceIds: readonly string[]): Promise<(string | null)[]> {
+    return this.measurements.powerModes(deviceIds);
+  }
+
   /** One figure for each (device, digest), from its newest window of the best class; see {@link summarizeDevices}. */
   async summary(query: MeasurementQuery): Promise<DeviceLatency[]> {
     return summarizeDevices(await this.windows(query));

@@ -12,6 +12,7 @@ import { MeasurementHandler } from './measurement.handler.js';
 import type { MessageHandler } from './message-handler.js';
 import { ServingHandler } from './serving.handler.js';
 import { StatusHandler } from './status.handler.js';
+import { TimingHandler } from './timing.handler.js';
 
 /** Longer than any device keeps a message that it could send again. */
 const REMEMBERED_MS = 30 * 24 * 3_600_000;
@@ -31,8 +32,9 @@ export class IngestService {
     serving: ServingHandler,
     execution: ExecutionHandler,
     measurement: MeasurementHandler,
+    timing: TimingHandler,
   ) {
-    const handlers = [status, facts, serving, execution, measurement] as unknown as MessageHandler[];
+    const handlers = [status, facts, serving, execution, measurement, timing] as unknown as MessageHandler[];
     this.#handlers = new Map(handlers.map((handler) => [handler.kind, handler]));
   }
 

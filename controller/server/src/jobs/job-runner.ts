@@ -15,7 +15,7 @@ import type { JobHandler } from './job-handler.js';
 import { withPoint } from './training-curve.js';
 import type { WorkerEnd } from './worker-process.js';
 import { runWorker } from './worker-process.js';
-import type { Progress } from './worker-protocol.js';
+import type { Progress, TaskOf, WorkKind } from './worker-protocol.js';
 
 const LEASE_MS = 20_000;
 const RENEW_MS = 4000;
@@ -55,8 +55,9 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
     private readonly events: DomainEvents,
   ) {}
 
-  register(kind: JobEntity['kind'], handler: JobHandler): void {
-    this.#handlers.set(kind, handler);
+  register<K extends WorkKind>(kind: K, handler: JobHandler<K>): void {
+    // A handler gets back only what came of its own kind of task.
+    this.#handlers.set(kind, handler as unknown as JobHandler);
   }
 
   onApplicationBootstrap(): void {
@@ -132,7 +133,12 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
       const onStart = (pid: number): void => {
         running.pid = pid;
       };
-      end = await runWorker({ task, onProgress, onStart, signal: running.cancel.signal });
+      end = await runWorker({
+        work: { kind: job.kind, task } as TaskOf,
+        onProgress,
+        onStart,
+        signal: running.cancel.signal,
+      });
       if (end.kind === 'done') await this.#handlerOf(job).succeeded(job, end.result, outDir);
     } catch (error) {
       end = { kind: 'failed', error: errorBody(error) };

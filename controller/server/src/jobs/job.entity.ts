@@ -2,6 +2,8 @@ import type { ErrorBody } from '@espalier/proto';
 import type { CurvePoint, JobState } from '@espalier/proto/api';
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
+import type { WorkKind } from './worker-protocol.js';
+
 export interface LogLine {
   readonly at: string;
   readonly text: string;
@@ -12,7 +14,7 @@ export interface LogLine {
 @Index('IDX_job_state', ['state', 'createdAt'])
 export class JobEntity {
   @PrimaryColumn('text') id!: string;
-  @Column('text') kind!: 'build-variant';
+  @Column('text') kind!: WorkKind;
   @Column('text') title!: string;
   @Column('text') state!: JobState;
   @Column('text', { nullable: true }) modelId!: string | null;

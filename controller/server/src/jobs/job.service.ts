@@ -14,9 +14,9 @@ export interface NewJob {
   readonly kind: JobEntity['kind'];
   readonly title: string;
   readonly modelId: string;
-  readonly variantId: string;
+  readonly variantId: string | null;
   readonly profile: string;
-  readonly recipe: string;
+  readonly recipe: string | null;
   readonly datasetId: string | null;
   readonly requestedBy: string;
 }

@@ -2,19 +2,19 @@ import { fork } from 'node:child_process';
 import path from 'node:path';
 import { mallocEnv } from '@espalier/compression/runtime/malloc';
 import type { ErrorBody } from '@espalier/proto';
-import type { BuildResult, BuildTask, FromWorker, Progress } from './worker-protocol.js';
+import type { FromWorker, Progress, TaskOf, Work, WorkKind } from './worker-protocol.js';
 
 /** How a worker ended. `lost`: without a word, by a signal or a crash. */
 export type WorkerEnd =
-  | { kind: 'done'; result: BuildResult }
+  | { kind: 'done'; result: Work[WorkKind]['result'] }
   | { kind: 'failed'; error: ErrorBody }
   | { kind: 'canceled' }
   | { kind: 'lost'; reason: string };
 
 export interface WorkerOptions {
-  readonly task: BuildTask;
+  readonly work: TaskOf;
   readonly onProgress: (progress: Progress) => void;
-  /** Aborts the build: asks, then SIGTERM, then SIGKILL. */
+  /** Aborts the work: asks, then SIGTERM, then SIGKILL. */
   readonly signal: AbortSignal;
   readonly onStart?: (pid: number) => void;
   readonly termAfterMs?: number;
@@ -23,7 +23,7 @@ export interface WorkerOptions {
 
 const WORKER = path.join(import.meta.dirname, 'worker.js');
 
-/** Runs one build in a process of its own. Never rejects: how it ended is the result. */
+/** Runs one piece of work in a process of its own. Never rejects: how it ended is the result. */
 export function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
   const { signal, termAfterMs = 3000, killAfterMs = 6000 } = options;
   if (signal.aborted) return Promise.resolve({ kind: 'canceled' });
@@ -60,6 +60,6 @@ export function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
     child.on('error', (error) => settle(error.message));
     child.on('close', (code, how) => settle(`the worker ended by ${how ?? `exit code ${code}`}`));
     // A failed send is a worker that is gone already, and `close` tells how.
-    child.send({ type: 'build', task: options.task }, () => undefined);
+    child.send({ type: 'start', work: options.work }, () => undefined);
   });
 }

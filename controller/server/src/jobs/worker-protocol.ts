@@ -1,4 +1,4 @@
-import type { BuildOptions, BuiltVariant, Progress } from '@espalier/compression';
+import type { BuildOptions, BuiltVariant, PlannedFile, Progress, TimingPlanOptions } from '@espalier/compression';
 import type { ErrorBody } from '@espalier/proto';
 
 /** What a worker needs to build one variant: files by path, nothing of the database, nothing that IPC cannot carry. */
@@ -8,8 +8,19 @@ export type BuildTask = Omit<BuildOptions, 'seed' | 'signal' | 'now' | 'onProgre
 export type BuildResult = BuiltVariant;
 export type { Progress };
 
-export type ToWorker = { type: 'build'; task: BuildTask } | { type: 'cancel' };
+/** Each kind of job: its task, and what comes out. */
+export interface Work {
+  readonly 'build-variant': { readonly task: BuildTask; readonly result: BuildResult };
+  readonly 'plan-timing': {
+    readonly task: Omit<TimingPlanOptions, 'signal' | 'onProgress'>;
+    readonly result: readonly PlannedFile[];
+  };
+}
+export type WorkKind = keyof Work;
+export type TaskOf<K extends WorkKind = WorkKind> = { [Kind in K]: { kind: Kind; task: Work[Kind]['task'] } }[K];
+
+export type ToWorker = { type: 'start'; work: TaskOf } | { type: 'cancel' };
 export type FromWorker =
   | { type: 'progress'; progress: Progress }
-  | { type: 'done'; result: BuildResult }
+  | { type: 'done'; result: Work[WorkKind]['result'] }
   | { type: 'failed'; error: ErrorBody };

@@ -1,12 +1,12 @@
 /**
- * The process that builds one variant: it gets its task over IPC, reports progress and the result the same way, and
+ * The process that does one piece of work: it gets its task over IPC, reports progress and the result the same way, and
  * ends. It never sees the database. When its parent is gone it ends at once: the lease brings the job back.
  */
 import { rm } from 'node:fs/promises';
 import os from 'node:os';
-import { buildVariant } from '@espalier/compression';
+import { buildVariant, planTiming } from '@espalier/compression';
 import { errorBody } from '@espalier/proto';
-import type { BuildTask, FromWorker, ToWorker } from './worker-protocol.js';
+import type { FromWorker, Progress, TaskOf, ToWorker, Work, WorkKind } from './worker-protocol.js';
 
 /** Serving and the controller itself come first. */
 const LOW_PRIORITY = 10;
@@ -18,13 +18,20 @@ const send = (message: FromWorker): Promise<void> =>
     process.send!(message, undefined, undefined, () => resolve());
   });
 
-async function build(task: BuildTask): Promise<void> {
+type Hooks = { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void };
+
+function perform(work: TaskOf, hooks: Hooks): Promise<Work[WorkKind]['result']> {
+  return work.kind === 'build-variant'
+    ? buildVariant({ ...work.task, ...hooks })
+    : planTiming({ ...work.task, ...hooks });
+}
+
+async function start(work: TaskOf): Promise<void> {
   os.setPriority(LOW_PRIORITY);
   try {
-    await rm(task.outDir, { recursive: true, force: true });
-    const onProgress = (progress: Extract<FromWorker, { type: 'progress' }>['progress']): void =>
-      void send({ type: 'progress', progress });
-    const result = await buildVariant({ ...task, signal: cancel.signal, onProgress });
+    await rm(work.task.outDir, { recursive: true, force: true });
+    const onProgress = (progress: Progress): void => void send({ type: 'progress', progress });
+    const result = await perform(work, { signal: cancel.signal, onProgress });
     await send({ type: 'done', result });
     process.exit(0);
   } catch (error) {
@@ -36,5 +43,5 @@ async function build(task: BuildTask): Promise<void> {
 process.on('disconnect', () => process.exit(1));
 process.on('message', (message: ToWorker) => {
   if (message.type === 'cancel') cancel.abort();
-  else void build(message.task);
+  else void start(message.work);
 });

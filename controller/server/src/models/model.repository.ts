@@ -32,7 +32,11 @@ export class ModelRepository {
       await manager.query('delete from "release" where "variantId" in (select id from variant where "modelId" = $1)', [
         id,
       ]);
-      for (const table of ['variant', 'decision', 'loop_switch', 'job']) {
+      await manager.query(
+        'delete from timing_report where "planId" in (select id from timing_plan where "modelId" = $1)',
+        [id],
+      );
+      for (const table of ['variant', 'decision', 'loop_switch', 'timing_plan', 'job']) {
         await manager.query(`delete from ${table} where "modelId" = $1`, [id]);
       }
       await manager.query('delete from model where id = $1', [id]);

@@ -158,18 +158,12 @@ export function judge(variant: LoopVariant, input: LoopInput, cause: Cause): Pro
   if (refusal) return { ...told, ...refusal };
   const did = (action: string): boolean =>
     input.history.some((past) => past.action === action && past.variantId === variantId);
-  if (predictedUs !== null) {
-    if (trialUs === null) {
-      if (did('try')) return wait(`for a device of the profile to measure ${recipe}`);
-      return {
-        ...told,
-        kind: 'try',
-        reason: `${text}; ${recipe} is ready, predicted at ${Math.round(predictedUs)} us`,
-      };
-    }
-    if (predictionError(variant) > input.limits.predictionError)
-      return mispredicted(told, trialUs / predictedUs - 1, input);
-  }
+  if (predictedUs !== null && trialUs === null && variant.trial === 'none')
+    return { ...told, kind: 'try', reason: `${text}; ${recipe} is ready, predicted at ${Math.round(predictedUs)} us` };
+  if (predictedUs !== null && trialUs === null && variant.trial === 'open')
+    return wait(`for a device of the profile to measure ${recipe}`);
+  if (predictedUs !== null && trialUs !== null && predictionError(variant) > input.limits.predictionError)
+    return mispredicted(told, trialUs / predictedUs - 1, input);
   const reason = `${text}; ${recipe} is ready: ${besideFloat(variant.accuracyDrop)}, ${inProof(variant.proofSpeedup)}`;
   if (!input.policy.approval || did('approved')) return { ...told, kind: 'rollout', reason };
   if (did('ask')) return wait(`for a person to approve ${recipe}`);

@@ -16,6 +16,7 @@ import type { LoopInput } from './loop.types.js';
 import { LoopSwitches } from './loop-switches.js';
 import { readLoopInput, runtimeName, trustedP95 } from './read-loop-input.js';
 import { type Subject, subjectsOf } from './subjects.js';
+import { TableReader } from './table-reader.js';
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -33,6 +34,7 @@ export class LoopReader {
     private readonly measurements: MeasurementService,
     private readonly decisions: DecisionRepository,
     private readonly switches: LoopSwitches,
+    private readonly tables: TableReader,
     private readonly clock: Clock,
   ) {}
 
@@ -53,7 +55,7 @@ export class LoopReader {
       measuredP95Us: trustedP95(latencies.filter(({ digest }) => digests.has(digest))),
       dataset: model.datasetId === null ? null : await this.datasets.get(model.datasetId),
       models: await this.models.list(),
-      table: { state: 'unavailable', reason: '', narrowestShare: null, measuredAtMs: null },
+      ...{ table: await this.tables.read(model.id, profile), trials: await this.tables.trials(model.id, profile) },
       builderRuntime: runtimeName({ adapter: 'onnxruntime', version: runtimeVersion() }),
       decisions: await this.decisions.of(model.id, profile, model.budgetChangedAt),
       buildsToday: await this.decisions.buildsSince(model.id, profile, dayAgo),

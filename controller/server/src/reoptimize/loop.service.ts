@@ -6,6 +6,7 @@ import { DomainEvents } from '../common/domain-events.js';
 import { newId } from '../common/ids.js';
 import { Periodic } from '../common/periodic.js';
 import { RolloutService } from '../rollouts/rollout.service.js';
+import { PlanHandler } from '../timing/plan-handler.js';
 import { VariantService } from '../variants/variant.service.js';
 import { DecisionRepository } from './decision.repository.js';
 import { DecisionLog, type NewDecision } from './decision-log.js';
@@ -47,6 +48,7 @@ export class LoopService implements OnApplicationBootstrap, OnApplicationShutdow
     private readonly rollouts: RolloutService,
     private readonly decisions: DecisionRepository,
     private readonly log: DecisionLog,
+    private readonly plans: PlanHandler,
     private readonly clock: Clock,
     private readonly events: DomainEvents,
   ) {}
@@ -69,6 +71,7 @@ export class LoopService implements OnApplicationBootstrap, OnApplicationShutdow
     if (!(await this.decisions.lease(this.clock.now(), LEASE_MS))) return;
     try {
       await this.judge.judgeAll();
+      await this.plans.settleAll();
       for (const subject of await this.reader.subjects()) {
         signal.throwIfAborted();
         await this.#decide(subject);
@@ -115,7 +118,10 @@ export class LoopService implements OnApplicationBootstrap, OnApplicationShutdow
       case 'rollout':
         return this.#rollOut(subject, action, { ...told, variantId: action.variantId });
       case 'measure':
-        return this.log.add(told);
+        return this.log.add({ ...told, jobId: await this.plans.planTable(model.id, profile, WHO) });
+      case 'try':
+        await this.log.add({ ...told, variantId: action.variantId });
+        return this.plans.planTrial(await this.variants.get(action.variantId));
       default:
         return this.log.add({ ...told, variantId: action.variantId });
     }

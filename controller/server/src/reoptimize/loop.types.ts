@@ -41,6 +41,8 @@ export interface LoopVariant {
   /** What the latency table said of it, and what a device of the profile measured of it before it served. */
   readonly predictedUs: number | null;
   readonly trialUs: number | null;
+  /** Whether a device was asked to try it; `failed`: none could. */
+  readonly trial: 'none' | 'open' | 'failed';
   readonly createdAtMs: number;
 }
 

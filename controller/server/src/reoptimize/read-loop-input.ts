@@ -9,6 +9,9 @@ import type { DecisionEntity } from './decision.entity.js';
 import { LOOP_LIMITS, type LoopDevice, type LoopInput, type LoopTable, type LoopVariant } from './loop.types.js';
 import type { Subject } from './subjects.js';
 
+/** Of variants that devices were asked to try. */
+export type Trials = ReadonlyMap<string, LoopVariant['trial']>;
+
 /** What the loop reads of one model on one profile. */
 export interface LoopRows {
   readonly subject: Subject;
@@ -23,6 +26,7 @@ export interface LoopRows {
   readonly dataset: Pick<DatasetEntity, 'calibrationSamples' | 'labelled'> | null;
   readonly models: readonly ModelEntity[];
   readonly table: LoopTable;
+  readonly trials: Trials;
   readonly builderRuntime: string;
   /** Made under the present budget; those of an earlier one do not bind. */
   readonly decisions: readonly DecisionEntity[];
@@ -41,7 +45,7 @@ export function readLoopInput(rows: LoopRows): LoopInput {
     },
     ...{ budget: model.budget, servingDigest: status?.servingDigest ?? null, unbuilt },
     devices: (status?.deviceIds ?? []).map((id) => toDevice(id, rows.windows)),
-    variants: rows.variants.map((variant) => toVariant(variant, rows.measuredP95Us)),
+    variants: rows.variants.map((variant) => toVariant(variant, rows.measuredP95Us, rows.trials)),
     data: { samples: dataset?.calibrationSamples ?? 0, labelled: dataset?.labelled ?? false },
     ...{ table, builderRuntime, buildsToday, busy, limits: LOOP_LIMITS },
     runtimes: [...new Set(rows.devices.flatMap(({ facts }) => facts?.runtimes ?? []).map(runtimeName))],
@@ -70,7 +74,7 @@ const toDevice = (id: string, windows: readonly Window[]): LoopDevice => ({
     })),
 });
 
-function toVariant(variant: VariantEntity, measured: ReadonlyMap<string, number>): LoopVariant {
+function toVariant(variant: VariantEntity, measured: ReadonlyMap<string, number>, trials: Trials): LoopVariant {
   const { id, recipe, method, state, note, digest, report, error } = variant;
   return {
     ...{ id, recipe, method, state, digest, note: note ?? error?.message ?? null },
@@ -79,7 +83,8 @@ function toVariant(variant: VariantEntity, measured: ReadonlyMap<string, number>
     proofSpeedup: report?.speedup ?? null,
     runtime: report ? runtimeName(report.runtime) : null,
     measuredP95Us: digest === null ? null : (measured.get(digest) ?? null),
-    ...{ predictedUs: null, trialUs: null, createdAtMs: variant.createdAt.getTime() },
+    ...{ predictedUs: variant.predictedUs, trialUs: variant.trialUs, trial: trials.get(id) ?? 'none' },
+    createdAtMs: variant.createdAt.getTime(),
   };
 }
 

@@ -12,6 +12,7 @@ import type { JobHandler } from '../jobs/job-handler.js';
 import { JobRunner } from '../jobs/job-runner.js';
 import type { BuildResult, BuildTask } from '../jobs/worker-protocol.js';
 import { ModelService } from '../models/model.service.js';
+import { TableSource } from '../timing/table-source.js';
 import { ReleaseService } from './release.service.js';
 import { VariantRepository } from './variant.repository.js';
 
@@ -22,7 +23,7 @@ const REPORT_FILE = 'report.json';
 
 /** Builds variants: makes the worker's task, and takes over what it built. */
 @Injectable()
-export class BuildHandler implements JobHandler, OnModuleInit {
+export class BuildHandler implements JobHandler<'build-variant'>, OnModuleInit {
   constructor(
     private readonly runner: JobRunner,
     private readonly variants: VariantRepository,
@@ -31,6 +32,7 @@ export class BuildHandler implements JobHandler, OnModuleInit {
     private readonly releases: ReleaseService,
     private readonly store: ArtifactStore,
     private readonly config: Config,
+    private readonly tables: TableSource,
     private readonly bus: EventBus,
   ) {}
 
@@ -50,7 +52,7 @@ export class BuildHandler implements JobHandler, OnModuleInit {
       modelName: model.name,
       profile: await findProfile(job.profile!),
       recipe,
-      maxDrop: model.budget.maxAccuracyDrop,
+      ...{ maxDrop: model.budget.maxAccuracyDrop, table: await this.tables.of(model.id, job.profile!, recipe) },
       calibrate: isFloat ? (dataset?.calibrate ?? null) : (dataset?.calibrate ?? NO_DATA),
       evaluate: dataset?.evaluate ?? null,
       preprocess: model.preprocess,
@@ -62,7 +64,7 @@ export class BuildHandler implements JobHandler, OnModuleInit {
     const model = await this.models.get(job.modelId!);
     const files = result.files.filter((file) => file.path !== REPORT_FILE);
     await this.#store(files, outDir);
-    const { entry, inputs, outputs, sessionOptions, golden, report, kept } = result;
+    const { entry, inputs, outputs, sessionOptions, golden, report, kept, predictedUs } = result;
     await this.variants.update(job.variantId!, {
       state: 'ready',
       method: kept,
@@ -70,8 +72,7 @@ export class BuildHandler implements JobHandler, OnModuleInit {
       digest: artifactDigest(files),
       files,
       parts: { entry, inputs, outputs, sessionOptions, golden },
-      report,
-      error: null,
+      ...{ report, predictedUs, trialUs: null, error: null },
     });
     const variant = await this.variants.find(job.variantId!);
     if (variant) await this.releases.current(model, variant);

@@ -27,6 +27,9 @@ export class VariantEntity {
   @Column('jsonb') files!: ArtifactFile[];
   @Column('jsonb', { nullable: true }) parts!: BuiltParts | null;
   @Column('jsonb', { nullable: true }) report!: Report | null;
+  /** Latency that the table said when its widths were chosen, and what a device measured before it served. */
+  @Column('double precision', { nullable: true }) predictedUs!: number | null;
+  @Column('double precision', { nullable: true }) trialUs!: number | null;
   @Column('jsonb', { nullable: true }) error!: ErrorBody | null;
   @Column('text', { nullable: true }) jobId!: string | null;
   @Column('timestamptz') createdAt!: Date;

@@ -86,7 +86,17 @@ export class VariantService {
   async #queue(model: ModelEntity, profile: string, recipe: Recipe, requestedBy: string): Promise<VariantEntity> {
     const variant: VariantEntity = {
       ...{ id: newId('var'), modelId: model.id, profile, recipe, method: recipe, state: 'building', note: null },
-      ...{ digest: null, files: [], parts: null, report: null, error: null, jobId: null, createdAt: this.clock.now() },
+      ...{
+        digest: null,
+        files: [],
+        parts: null,
+        report: null,
+        predictedUs: null,
+        trialUs: null,
+        error: null,
+        jobId: null,
+        createdAt: this.clock.now(),
+      },
     };
     await this.variants.insert(variant);
     const jobId = await this.jobs.enqueue({

@@ -149,9 +149,15 @@ const climbs: Case[] = [
   ],
   [
     'no further before it has measured',
-    { ...onInt8, variants: [float, int8(), pruned({ predictedUs: 100 })], history: [past('try', 'v-pruned')] },
+    { ...onInt8, variants: [float, int8(), pruned({ predictedUs: 100, trial: 'open' })] },
     'wait',
     /for a device of the profile to measure/,
+  ],
+  [
+    'to the canary where no device could try it',
+    { ...onInt8, variants: [float, int8(), pruned({ predictedUs: 100, trial: 'failed' })] },
+    'rollout',
+    /2.10x/,
   ],
   [
     'to the rollout when it was as predicted',

@@ -276,7 +276,7 @@ t.test(
     work.clock.offsetMs += 700_000;
     await work.loop.tick(signal);
     await work.loop.tick(signal);
-    t.strictSame(await story(), ['rollout', 'rolled-back', 'build'], 'and builds the next recipe, once');
+    t.strictSame(await story(), ['rollout', 'rolled-back', 'measure'], 'and asks for a latency table, once');
     t.match((await work.decisions.page(modelId, 1, 0))[0][0], { recipe: 'pruned-int8', jobId: /^job-/ });
   },
 );

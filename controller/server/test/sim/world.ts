@@ -88,7 +88,15 @@ export class World {
         digest: `d${at}`,
         accuracyDrop: 0,
       },
-      ...{ sizeBytes: 1, proofSpeedup: 1, runtime: 'ort 1', measuredP95Us: null, predictedUs: null, trialUs: null },
+      ...{
+        sizeBytes: 1,
+        proofSpeedup: 1,
+        runtime: 'ort 1',
+        measuredP95Us: null,
+        predictedUs: null,
+        trialUs: null,
+        trial: 'none' as const,
+      },
       createdAtMs: 0,
     });
     return {
@@ -166,7 +174,8 @@ export class World {
     }
     for (const trial of state.trials.filter(({ endsAtMs }) => endsAtMs <= this.#nowMs)) {
       const variant = state.variants.find(({ id }) => id === trial.variantId)!;
-      variant.trialUs = variant.predictedUs! * (this.#misled ? 1.4 : this.#random.between(0.92, 1.08));
+      const paceUs = variant.predictedUs! * (this.#misled ? 1.4 : this.#random.between(0.92, 1.08));
+      Object.assign(variant, this.#random.chance(0.2) ? { trial: 'failed' } : { trialUs: paceUs });
       state.trials = state.trials.filter((one) => one !== trial);
     }
   }
@@ -260,7 +269,7 @@ export class World {
           proofSpeedup: speed * this.#random.between(0.9, 1.1),
         },
         predictedUs: recipe === 'pruned-int8' && state.table.state === 'measured' ? (0.9 * this.#baseUs) / speed : null,
-        ...{ measuredP95Us: null, trialUs: null, createdAtMs: this.#nowMs },
+        ...{ measuredP95Us: null, trialUs: null, trial: 'none' as const, createdAtMs: this.#nowMs },
       });
       state.jobs.push({ variantId: id, endsAtMs: this.#nowMs + this.#random.between(1, 60) * 60_000 });
       this.#mayDie();
@@ -269,6 +278,7 @@ export class World {
       return;
     }
     if (kind === 'measure') Object.assign(state.table, { state: 'measuring', readyAtMs: this.#nowMs + 2 * 3_600_000 });
+    if (kind === 'try') state.variants.find(({ id }) => id === decision.variantId)!.trial = 'open';
     if (kind === 'try') state.trials.push({ variantId: decision.variantId!, endsAtMs: this.#nowMs + 3_600_000 });
     const rolloutId = kind === 'rollout' ? `r${state.nextId}` : null;
     this.#note({ ...decision, rolloutId, atMs: this.#nowMs });

@@ -32,6 +32,7 @@ import { LoopService } from '@espalier/server/reoptimize/loop.service';
 import { LoopReader } from '@espalier/server/reoptimize/loop-reader';
 import { LoopSwitches } from '@espalier/server/reoptimize/loop-switches';
 import { RolloutJudge } from '@espalier/server/reoptimize/rollout-judge';
+import { TableReader } from '@espalier/server/reoptimize/table-reader';
 import { ExecutionReports } from '@espalier/server/rollouts/execution-reports';
 import { OfferService } from '@espalier/server/rollouts/offer.service';
 import { RollbackService } from '@espalier/server/rollouts/rollback.service';
@@ -39,6 +40,10 @@ import { RolloutRepository } from '@espalier/server/rollouts/rollout.repository'
 import { RolloutService } from '@espalier/server/rollouts/rollout.service';
 import { RolloutTicker } from '@espalier/server/rollouts/rollout-ticker';
 import { StepExecutors } from '@espalier/server/rollouts/step-executors';
+import { PlanHandler } from '@espalier/server/timing/plan-handler';
+import { Tables } from '@espalier/server/timing/tables';
+import { TimingRepository } from '@espalier/server/timing/timing.repository';
+import { TimingService } from '@espalier/server/timing/timing.service';
 import { BuildHandler } from '@espalier/server/variants/build-handler';
 import { ReleaseService } from '@espalier/server/variants/release.service';
 import { VariantEntity } from '@espalier/server/variants/variant.entity';
@@ -73,6 +78,10 @@ export interface Work {
   readonly reports: ExecutionReports;
   readonly decisions: DecisionRepository;
   readonly switches: LoopSwitches;
+  readonly timing: TimingService;
+  readonly planner: PlanHandler;
+  readonly tables: Tables;
+  readonly plans: TimingRepository;
   readonly loop: LoopService;
 }
 
@@ -114,7 +123,9 @@ function wire(config: Config, database: OpenDatabase, signer: ManifestSigner): W
   const jobRows = new JobRepository(db);
   const runner = new JobRunner(jobRows, clock, bus, events);
   const jobs = new JobService(jobRows, runner, clock, bus);
-  const builds = new BuildHandler(runner, variantRows, models, datasets, releases, store, config, bus);
+  const plans = new TimingRepository(db);
+  const tables = new Tables(plans, models, devices, measurements);
+  const builds = new BuildHandler(runner, variantRows, models, datasets, releases, store, config, tables, bus);
   builds.onModuleInit();
   const variants = new VariantService(variantRows, models, datasets, devices, jobs, builds, clock, bus);
   const rolloutRows = new RolloutRepository(db);
@@ -137,6 +148,9 @@ function wire(config: Config, database: OpenDatabase, signer: ManifestSigner): W
   const budgets = new BudgetStatuses(devices, models, variants, measurements);
   const decisions = new DecisionRepository(db);
   const switches = new LoopSwitches(db, clock, bus);
+  const timing = new TimingService(plans, models, variantRows, devices, desired, signer, clock, events);
+  const planner = new PlanHandler(runner, jobs, plans, timing, models, datasets, store, config, clock);
+  planner.onModuleInit();
   const reader = new LoopReader(
     budgets,
     variants,
@@ -148,14 +162,15 @@ function wire(config: Config, database: OpenDatabase, signer: ManifestSigner): W
     measurements,
     decisions,
     switches,
+    new TableReader(tables),
     clock,
   );
   const log = new DecisionLog(decisions, clock, bus);
   const judge = new RolloutJudge(decisions, log, rollouts, rolloutRows, measurements);
-  const loop = new LoopService(reader, judge, variants, rollouts, decisions, log, clock, events);
+  const loop = new LoopService(reader, judge, variants, rollouts, decisions, log, planner, clock, events);
   return {
     ...{ config, database, clock, published, devices, models, datasets, variants, variantRows, jobs, runner },
-    ...{ rollouts, rolloutRows, ticker, reports, decisions, switches, loop },
+    ...{ rollouts, rolloutRows, ticker, reports, decisions, switches, loop, timing, planner, tables, plans },
   };
 }
 
@@ -215,7 +230,16 @@ export async function addVariant(
   ];
   const variant = {
     ...{ id: `var-${method}-${profile}-${modelId}`, modelId, profile, recipe: method, method, state: 'ready' as const },
-    ...{ note: null, digest: artifactDigest(files), files, report: report(profile, method), error: null, jobId: null },
+    ...{
+      note: null,
+      digest: artifactDigest(files),
+      files,
+      report: report(profile, method),
+      error: null,
+      jobId: null,
+      predictedUs: null,
+      trialUs: null,
+    },
     parts: {
       ...{ entry: 'model.onnx', inputs: [], outputs: [], golden: { path: 'golden.json', tolerance: {} } },
       sessionOptions: {
