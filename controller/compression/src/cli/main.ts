@@ -9,6 +9,7 @@ import { profileOpsCommand } from './profile-ops.js';
 import { profilesCommand } from './profiles.js';
 import { pruneCommand } from './prune.js';
 import { quantizeCommand } from './quantize.js';
+import { searchCommand } from './search.js';
 import { printError, processTerminal as terminal } from './terminal.js';
 import { trainCommand } from './train.js';
 
@@ -24,6 +25,7 @@ const program = new Command('espalier')
   .addCommand(augmentCommand(terminal))
   .addCommand(optimizeCommand(terminal, stop.signal))
   .addCommand(exitsCommand(terminal, stop.signal))
+  .addCommand(searchCommand(terminal, stop.signal))
   .addCommand(evaluateCommand(terminal, stop.signal))
   .addCommand(groupsCommand(terminal))
   .addCommand(inspectCommand(terminal))

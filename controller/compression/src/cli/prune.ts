@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { openDataset } from '../data/dataset.js';
 import type { BatchOptions } from '../data/feeds.js';
 import { findPreprocess, writePreprocess } from '../data/preprocess.js';
@@ -29,6 +29,7 @@ import { modelName } from './model-name.js';
 import { positive, wholeNumber } from './numbers.js';
 import { describePruning, describeStep, summarizePruning } from './prune-report.js';
 import { chooseProfile, profilesOption } from './quantize.js';
+import { share } from './shares.js';
 import { progressPrinter, type Terminal } from './terminal.js';
 
 interface Flags {
@@ -57,12 +58,6 @@ interface Flags {
   readonly seed: number;
   readonly profiles: string[];
   readonly json?: boolean;
-}
-
-function share(text: string): number {
-  const value = Number(text);
-  if (value > 0 && value < 1) return value;
-  throw new InvalidArgumentError('It must lie between 0 and 1.');
 }
 
 export const pruneCommand = (terminal: Terminal, signal: AbortSignal): Command =>

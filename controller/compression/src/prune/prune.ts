@@ -96,7 +96,7 @@ export async function prune(graph: Graph, options: PruneOptions): Promise<Pruned
 }
 
 /** Places of the channels that are left, for every producer that lost some. */
-function keptChannels({ producers, classes }: Trace, removed: ReadonlySet<number>): Map<string, number[]> {
+export function keptChannels({ producers, classes }: Trace, removed: ReadonlySet<number>): Map<string, number[]> {
   const left = producers.map(({ node, labels }) => {
     const places = labels.flatMap((label, at) => (removed.has(classes.find(label)) ? [] : [at]));
     return [node.name, places, labels.length] as const;
