@@ -10,7 +10,7 @@ import { readLocalFacts } from '../hardware/local-facts.js';
 import { fits } from '../hardware/match.js';
 import type { HardwareProfile } from '../hardware/profile.js';
 import { readChecked } from '../inspect.js';
-import { encodeModel, readModel, readWhole } from '../onnx/codec.js';
+import { encodeModel, readWhole } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
 import { TRANSFORMATIONS } from '../precision/index.js';
 import { widened } from '../precision/wide.js';
@@ -25,7 +25,8 @@ import { goldenTolerance, makeGolden } from './golden.js';
 import { type Candidate, makeInt8 } from './int8.js';
 import { measurePair } from './latency.js';
 import { type Narrowed, narrow } from './narrow.js';
-import { describeNodes, plannedNodes, transformedNodes } from './nodes.js';
+import { plannedNodes, transformedNodes } from './nodes.js';
+import { nodesAsRun } from './nodes-as-run.js';
 import { type BuildOptions, type BuiltVariant, DEFAULT_MAX_DROP, DEFAULT_MINUTES } from './options.js';
 import { graphOf, makeOther, methodOf } from './other.js';
 import { assembleReport, type Evidence } from './report.js';
@@ -174,13 +175,6 @@ async function proveStep(
   try {
     const saving = { optimizedModelFilePath: optimizedFile };
     await (await Session.open(bytes, modelName, profile.session, saving)).dispose();
-    const prepared = candidate?.int8 ? { graph: candidate.prepared, plan: candidate.int8.plan } : null;
-    const here = profile.oracle.tool === 'onnxruntime';
-    const figures = candidate?.other
-      ? transformedNodes(candidate.other)
-      : here || !prepared
-        ? describeNodes(await readModel(optimizedFile), prepared)
-        : plannedNodes(prepared);
     const feeding = { ...inputs.feeding, inputs: variant.inputs };
     const data = inputs.evaluation ?? inputs.calibration ?? (await openDataset('random:8'));
     const seen = (share: number) => tell('evaluate', share);
@@ -188,6 +182,13 @@ async function proveStep(
     const comparison = await compare(float, variant, data, feeding, seen);
     tell('measure', 0);
     const latency = await measureHere(profile, float, variant, data, feeding);
+    const prepared = candidate?.int8 ? { graph: candidate.prepared, plan: candidate.int8.plan } : null;
+    const here = profile.oracle.tool === 'onnxruntime';
+    const figures = candidate?.other
+      ? transformedNodes(candidate.other)
+      : here || !prepared
+        ? await nodesAsRun(optimizedFile, prepared, { profile, data, feeding, latency })
+        : plannedNodes(prepared);
     const cases = await makeGolden(variant, data, feeding);
     const graph = built ?? inputs.original;
     const tolerance = goldenTolerance(graph, variant.outputs, comparison.outputRange, method);

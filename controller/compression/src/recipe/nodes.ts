@@ -59,8 +59,13 @@ function madePrecision(node: Node, known: ReadonlyMap<string, string>): string {
 /**
  * What the runtime made of a model: the nodes that compute in the graph it saved after its own optimizations.
  * @param prepared the float graph the plan was made for; null for a float build, where nothing is expected to be int8
+ * @param shares what share of a run each node takes; null when that is not measured
  */
-export function describeNodes(optimized: Graph, prepared: { graph: Graph; plan: Plan } | null): NodeFigures {
+export function describeNodes(
+  optimized: Graph,
+  prepared: { graph: Graph; plan: Plan } | null,
+  shares: ReadonlyMap<Node, number> | null = null,
+): NodeFigures {
   const nodes: NodeReport[] = [];
   const floatNodes: FloatNode[] = [];
   const missed: string[] = [];
@@ -76,7 +81,7 @@ export function describeNodes(optimized: Graph, prepared: { graph: Graph; plan: 
       floatNodes.push({ node: name, op: node.opType, reason });
       if (decision?.kind === 'int8') missed.push(name);
     }
-    nodes.push({ name, op: node.opType, precision, share: null, reason });
+    nodes.push({ name, op: node.opType, precision, share: shares?.get(node) ?? null, reason });
   }
   return { nodes, floatNodes, missed };
 }

@@ -7,6 +7,8 @@ export const bytes = (value: number): string =>
 export const latency = (value: Report['float']['latency']): string =>
   value === null ? 'not measured' : `${value.p50Us.toFixed(1)} µs`;
 export const times = (value: number | null): string => (value === null ? 'not measured' : `${value.toFixed(2)}x`);
+export const timeShare = (value: number | null): string =>
+  value === null ? 'not measured' : `${(100 * value).toFixed(1)} %`;
 
 /** The rows of the float-against-variant table: label, float, variant. */
 export function comparisonRows(report: Report): [string, string, string][] {

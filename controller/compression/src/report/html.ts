@@ -1,5 +1,5 @@
 import type { Report, SearchPoint, SearchRecord } from '@espalier/proto';
-import { bytes, comparisonRows, findings, times } from './format.js';
+import { bytes, comparisonRows, findings, timeShare, times } from './format.js';
 import { layersChart, worstLayers } from './layers.js';
 import { paretoCharts } from './pareto.js';
 import { escapeHtml } from './svg.js';
@@ -37,15 +37,12 @@ svg path.before { stroke: var(--other); stroke-dasharray: 4 3; } svg path.after 
 svg circle.after { fill: var(--mark); } .legend i { display: inline-block; width: 1.4rem; height: 0; margin: 0 .4rem .25rem 0; border-top: 2px solid var(--mark); }
 .legend i.before { border-top: 2px dashed var(--other); } .legend i.after { margin-left: 1rem; }`;
 
-/** The share of the time that a node takes, where it was measured. */
-const shareOf = (share: number | null): string => (share === null ? '' : `${(100 * share).toFixed(1)} %`);
-
 /** The node table: time share and reasons have a column where any node has one. */
 function nodesTable({ nodes }: Report): string {
   const [isTimed, isReasoned] = [nodes.some(({ share }) => share !== null), nodes.some(({ reason }) => reason)];
   const head = ['Node', 'Operator', 'Precision', ...(isTimed ? ['Time'] : []), ...(isReasoned ? ['Why in float'] : [])];
   const rows = nodes.map(({ name, op, precision, share, reason }) => [
-    ...[name, op, precision, ...(isTimed ? [shareOf(share)] : []), ...(isReasoned ? [reason ?? ''] : [])],
+    ...[name, op, precision, ...(isTimed ? [timeShare(share)] : []), ...(isReasoned ? [reason ?? ''] : [])],
   ]);
   return table(head, rows);
 }
