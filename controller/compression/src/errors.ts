@@ -70,7 +70,7 @@ export const SpecInvalid = defineError<{ spec: string; why: string }>(
   'ESP_DATA_SPEC_INVALID',
   400,
   ({ spec, why }) => `"${spec}" is not a data SPEC: ${why}.`,
-  () => 'A SPEC is one of cifar10:FILE, idx:IMAGES,LABELS, csv:FILE, kws:FILE, npy:DIR or random:N.',
+  () => 'A SPEC is one of cifar10:FILE, idx:IMAGES,LABELS, csv:FILE, coco:JSON, kws:FILE, npy:DIR or random:N.',
 );
 
 export const DataUnreadable = defineError<{ spec: string; file: string; why: string }>(
@@ -92,6 +92,20 @@ export const PreprocessInvalid = defineError<{ source: string; why: string }>(
   422,
   ({ source, why }) => `The preprocessing record from ${source} is not valid: ${why}.`,
   () => 'See docs/compression.md for the fields of a record.',
+);
+
+export const DetectionInvalid = defineError<{ source: string; why: string }>(
+  'ESP_DETECTION_INVALID',
+  422,
+  ({ source, why }) => `The detection outputs from ${source} are not usable: ${why}.`,
+  () => 'See docs/compression.md, "Detection", for the fields of the declaration.',
+);
+
+export const DetectionUndeclared = defineError<{ model: string; outputs: string }>(
+  'ESP_DETECTION_UNDECLARED',
+  422,
+  ({ model, outputs }) => `Nothing says which outputs of ${model} (${outputs}) are boxes, scores and classes.`,
+  () => 'Give --detection FILE, or put MODEL.detection.json beside the model.',
 );
 
 export const ProfileInvalid = defineError<{ file: string; why: string }>(

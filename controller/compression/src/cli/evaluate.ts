@@ -1,9 +1,13 @@
 import type { Preprocess } from '@espalier/proto';
 import { Command } from 'commander';
-import { openDataset } from '../data/dataset.js';
-import { firstFeeds } from '../data/feeds.js';
+import { type Dataset, openDataset } from '../data/dataset.js';
+import { type BatchOptions, firstFeeds } from '../data/feeds.js';
 import { findPreprocess } from '../data/preprocess.js';
+import { compareDetections, type DetectionComparison } from '../detection/compare.js';
+import { findDetection } from '../detection/declaration.js';
+import { DetectionUndeclared } from '../errors.js';
 import { readChecked } from '../inspect.js';
+import type { Graph } from '../onnx/graph.js';
 import { compare } from '../recipe/accuracy.js';
 import { measurePair } from '../recipe/latency.js';
 import { percent, times } from '../report/format.js';
@@ -17,6 +21,7 @@ interface Flags {
   readonly against?: string;
   readonly data: string;
   readonly preprocess?: string;
+  readonly detection?: string;
   readonly batch: number;
   readonly json?: boolean;
 }
@@ -28,50 +33,91 @@ export const evaluateCommand = (terminal: Terminal, signal: AbortSignal): Comman
     .requiredOption('--data <spec>', 'data to run')
     .option('--against <model>', 'ONNX file to compare with, usually the float model')
     .option('--preprocess <file>', 'preprocessing record; by default that of either model')
+    .option('--detection <file>', 'what the outputs of a detector mean; by default that of either model')
     .option('--batch <n>', 'samples a run, for accuracy', wholeNumber('--batch', 1, 4096), 8)
     .option('--json', 'print the result as one JSON line')
     .action((model: string, flags: Flags) => run(model, flags, terminal, signal));
 
-/** The record of the first model that has one. */
-async function recordOf(models: readonly string[], given: string | undefined): Promise<Preprocess | null> {
+/** What the first of the models that has one says of itself. */
+async function firstOf<Found>(
+  models: readonly string[],
+  find: (model: string, graph: Graph) => Promise<Found | null>,
+): Promise<Found | null> {
   for (const model of models) {
-    const { record } = await findPreprocess(model, await readChecked(model), given);
-    if (record) return record;
+    const found = await find(model, await readChecked(model));
+    if (found) return found;
   }
   return null;
 }
 
+const preprocessOf = (models: readonly string[], given: string | undefined): Promise<Preprocess | null> =>
+  firstOf(models, async (model, graph) => (await findPreprocess(model, graph, given)).record);
+
+/** Throws ESP_DETECTION_UNDECLARED. */
+async function detectionOf(models: readonly [string, string], { detection }: Flags, float: Session) {
+  const found = await firstOf(models, (model, graph) => findDetection(model, graph, detection));
+  if (found) return found;
+  throw DetectionUndeclared({ model: models[0], outputs: float.outputs.map(({ name }) => name).join(', ') });
+}
+
+/** A pair of sessions on the same data. */
+interface Pair {
+  readonly float: Session;
+  readonly variant: Session;
+  readonly data: Dataset;
+  readonly feeding: BatchOptions;
+}
+
+/** Milliseconds of the model, and how many times faster than the other it is, in one run. */
+async function timesOf({ float, variant, data, feeding }: Pair, paired: boolean) {
+  const feeds = await firstFeeds(data, feeding, 1);
+  if (!feeds) return { p50Us: null, speedup: null };
+  const latency = await measurePair(float, variant, feeds, feeding.signal);
+  return {
+    p50Us: paired ? latency.variant.p50Us : latency.float.p50Us,
+    speedup: paired ? rounded(latency.float.p50Us / latency.variant.p50Us, 3) : null,
+  };
+}
+
+/** What the outputs come to: boxes where the data has boxes, else classes. */
+async function figuresOf(pair: Pair, scenes: Dataset['scenes'], flags: Flags, models: readonly [string, string]) {
+  const { float, variant, data, feeding } = pair;
+  const alone = !flags.against;
+  if (scenes) {
+    const declared = await detectionOf(models, flags, float);
+    const { n, ...found } = await compareDetections(float, variant, data, scenes, declared, feeding);
+    return { ...NOTHING, n, detection: alone ? { variant: found.variant } : found };
+  }
+  const { outputRange: _, ...found } = await compare(float, variant, data, feeding);
+  if (!alone) return { ...found, detection: null };
+  return { ...NOTHING, n: found.n, top1: found.top1, detection: null };
+}
+
 async function run(model: string, flags: Flags, terminal: Terminal, signal: AbortSignal): Promise<void> {
   const reference = flags.against ?? model;
-  const preprocess = await recordOf([model, reference], flags.preprocess);
+  const preprocess = await preprocessOf([model, reference], flags.preprocess);
   const data = await openDataset(flags.data);
   const float = await Session.open(reference, reference, defaultOptions);
   const variant = flags.against ? await Session.open(model, model, defaultOptions) : float;
-  const feeding = { inputs: float.inputs, preprocess, batchSize: flags.batch, seed: 1, signal };
-  terminal.err(`Running ${data.n} samples ...\n`);
-  const found = await compare(float, variant, data, feeding);
-  let speedup: number | null = null;
-  let p50Us: number | null = null;
-  const feeds = await firstFeeds(data, feeding, 1);
-  if (feeds) {
-    const latency = await measurePair(float, variant, feeds, signal);
-    p50Us = flags.against ? latency.variant.p50Us : latency.float.p50Us;
-    speedup = flags.against ? rounded(latency.float.p50Us / latency.variant.p50Us, 3) : null;
+  try {
+    const feeding = { inputs: float.inputs, preprocess, batchSize: flags.batch, seed: 1, signal };
+    terminal.err(`Running ${data.n} samples ...\n`);
+    const pair = { float, variant, data, feeding };
+    const figures = await figuresOf(pair, data.scenes, flags, [model, reference]);
+    const against = flags.against ? modelName(flags.against) : null;
+    const times = await timesOf(pair, against !== null);
+    const result = { model: modelName(model), against, data: data.spec, ...figures, ...times };
+    terminal.out(flags.json ? `${JSON.stringify(result)}\n` : describe(result));
+  } finally {
+    await Promise.all([...new Set([float, variant])].map((session) => session.dispose()));
   }
-  await Promise.all([...new Set([float, variant])].map((session) => session.dispose()));
-  const { outputRange: _, sqnrDb, ...figures } = found;
-  const result = {
-    model: modelName(model),
-    against: flags.against ? modelName(flags.against) : null,
-    data: data.spec,
-    ...figures,
-    ...(flags.against ? {} : { top1Float: null, fixed: null, broken: null, mcnemarP: null, agreement: null }),
-    sqnrDb: flags.against ? sqnrDb : null,
-    p50Us,
-    speedup,
-  };
-  terminal.out(flags.json ? `${JSON.stringify(result)}\n` : describe(result));
 }
+
+/** A model alone has nothing to be paired with, and a detector no classes. */
+const NOTHING = {
+  ...{ top1Float: null, top1: null, fixed: null, broken: null },
+  ...{ mcnemarP: null, agreement: null, sqnrDb: null },
+};
 
 interface Result {
   readonly model: string;
@@ -82,20 +128,43 @@ interface Result {
   readonly fixed: number | null;
   readonly broken: number | null;
   readonly agreement: number | null;
+  readonly detection: Partial<DetectionComparison> | null;
   readonly p50Us: number | null;
   readonly speedup: number | null;
 }
 
+const share = (value: number | null | undefined): string => (value == null ? 'no annotations' : value.toFixed(4));
+
+/** What a detector comes to, a row a figure. */
+function detectionRows(
+  { float, variant, agreement }: Partial<DetectionComparison>,
+  against: string | null,
+): string[][] {
+  const rows = [
+    ['mAP@[.5:.95]', share(variant?.ap)],
+    ['mAP@.5', share(variant?.ap50)],
+  ];
+  if (against === null || !agreement) return rows;
+  return [
+    ...rows,
+    [`mAP@[.5:.95] of ${against}`, share(float?.ap)],
+    ['Boxes selected', `${agreement.boxes}, ${agreement.boxesFloat} by ${against}`],
+    ['Agreement', `${percent(agreement.percent)}, mean IoU ${agreement.meanOverlap?.toFixed(3) ?? '-'}`],
+  ];
+}
+
 function describe(result: Result): string {
+  const { against, detection } = result;
   const rows = [
     ['Samples', String(result.n)],
-    ['Top-1', percent(result.top1)],
+    ...(detection ? detectionRows(detection, against) : [['Top-1', percent(result.top1)]]),
     ['Latency p50', `${result.p50Us} µs`],
   ];
-  if (result.against) {
-    rows.push([`Top-1 of ${result.against}`, percent(result.top1Float)]);
+  if (against && !detection) {
+    rows.push([`Top-1 of ${against}`, percent(result.top1Float)]);
     rows.push(['Fixed, broken', `${result.fixed ?? '-'}, ${result.broken ?? '-'}`]);
-    rows.push(['Agreement', percent(result.agreement)], ['Speed', times(result.speedup)]);
+    rows.push(['Agreement', percent(result.agreement)]);
   }
+  if (against) rows.push(['Speed', times(result.speedup)]);
   return `${result.model}\n${alignColumns(rows)}`;
 }

@@ -1,4 +1,5 @@
 import type { Pixels } from '@espalier/proto';
+import type { Scene } from '../detection/scene.js';
 
 /** One record: an image, stored whole numbers, or ready inputs by name; `random` has nothing, it is drawn. */
 export type Content =
@@ -17,6 +18,10 @@ export interface Dataset {
   readonly sampleShape: number[];
   /** One label a sample, in order; null without labels. */
   readonly labels: Int32Array | null;
+  /** What a detector has to find in each image, in order; undefined for other data. */
+  readonly scenes?: readonly Scene[];
+  /** Numbers of the categories of the scenes, in rising order. */
+  readonly categories?: readonly number[];
   /** Reads sample `at` of 0..n-1. */
   read(at: number): Promise<Content>;
 }
@@ -29,5 +34,6 @@ export const subset = (data: Dataset, samples: readonly number[]): Dataset => ({
   ...data,
   n: samples.length,
   labels: data.labels ? Int32Array.from(samples, (at) => data.labels![at]!) : null,
+  ...(data.scenes ? { scenes: samples.map((at) => data.scenes![at]!) } : {}),
   read: (at) => data.read(samples[at]!),
 });

@@ -1,8 +1,8 @@
 import path from 'node:path';
-import sharp from 'sharp';
 import { DataUnreadable } from '../errors.js';
 import { classesOf, type Dataset } from './content.js';
 import { readData } from './file.js';
+import { readImage } from './image-file.js';
 import { type DataSpec, selectRecords } from './spec.js';
 
 /** The fields of one line; a field in quotes may hold commas and doubled quotes [RFC 4180, 2]. */
@@ -43,20 +43,9 @@ export async function openCsv(spec: DataSpec): Promise<Dataset> {
   const taken = selectRecords(spec, rows.length).map((record) => rows[record]!);
   const labelled = taken.length > 0 && taken.every((row) => row.label !== null);
   const labels = labelled ? Int32Array.from(taken, (row) => row.label!) : null;
-  const read: Dataset['read'] = async (at) => {
-    const file = path.join(folder, taken[at]!.file);
-    const image = sharp(await readData(spec, file))
-      .toColourspace('srgb')
-      .removeAlpha();
-    try {
-      const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
-      return { kind: 'image', pixels: { data, width: info.width, height: info.height, channels: info.channels } };
-    } catch (error) {
-      throw DataUnreadable({ spec: spec.text, file, why: (error as Error).message }, { cause: error });
-    }
-  };
+  const read = (at: number) => readImage(spec, path.join(folder, taken[at]!.file));
   const first = taken.length > 0 ? await read(0) : null;
-  const pixels = first?.kind === 'image' ? first.pixels : null;
+  const pixels = first?.pixels;
   return {
     spec: spec.text,
     n: taken.length,

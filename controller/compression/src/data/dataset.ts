@@ -1,5 +1,6 @@
 import { DataUnreadable } from '../errors.js';
 import { openCifar } from './cifar.js';
+import { openCoco } from './coco.js';
 import type { Dataset } from './content.js';
 import { openCsv } from './csv.js';
 import { openIdx } from './idx.js';
@@ -20,6 +21,8 @@ export async function openDataset(text: string): Promise<Dataset> {
         return openIdx(spec);
       case 'csv':
         return openCsv(spec);
+      case 'coco':
+        return openCoco(spec);
       case 'kws':
         return openKws(spec);
       case 'npy':

@@ -1,6 +1,6 @@
 import { SpecInvalid } from '../errors.js';
 
-const KINDS = ['cifar10', 'idx', 'csv', 'kws', 'npy', 'random'] as const;
+const KINDS = ['cifar10', 'idx', 'csv', 'coco', 'kws', 'npy', 'random'] as const;
 export type DataKind = (typeof KINDS)[number];
 
 /** A parsed data SPEC: which records of which files. */
@@ -9,7 +9,7 @@ export interface DataSpec {
   readonly kind: DataKind;
   /** What stands between the kind and `?`: a path, two paths, or a count. */
   readonly target: string;
-  /** Folder of the images of a csv; null for the folder of the file. */
+  /** Folder of the images of a csv or coco file; null for the folder of the file. */
   readonly images: string | null;
   readonly from: number;
   readonly to: number;
@@ -45,7 +45,7 @@ export function parseSpec(text: string): DataSpec {
   const [every, notEvery] = [whole('every', 1), whole('not-every', 2)];
   if (from >= to) throw fail('from is not below to');
   if (every !== null && notEvery !== null) throw fail('every and not-every exclude each other');
-  if (options.has('images') && kind !== 'csv') throw fail('images belongs to csv:');
+  if (options.has('images') && kind !== 'csv' && kind !== 'coco') throw fail('images belongs to csv: and coco:');
   return { text, kind, target, images: options.get('images'), from, to, every, notEvery };
 }
 
