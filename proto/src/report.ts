@@ -63,6 +63,26 @@ export type LayerFigures = z.infer<typeof LayerFigures>;
 
 const Build = z.object({ top1: z.number().nullable(), sizeBytes: z.int(), latency: Latency.nullable() });
 
+/** Average precision of a detector, 0..1, by COCO's definition; null where nothing of the kind is annotated. */
+const AveragePrecision = z.object({
+  ap: z.number().nullable(),
+  ap50: z.number().nullable(),
+  ap75: z.number().nullable(),
+});
+
+/** What the proof says of a detector: precision with annotations, and which selected boxes agree with float, always. */
+const Detection = z.object({
+  float: AveragePrecision.nullable(),
+  variant: AveragePrecision.nullable(),
+  agreement: z.object({
+    boxesFloat: z.int(),
+    boxes: z.int(),
+    matched: z.int(),
+    percent: z.number(),
+    meanOverlap: z.number().nullable(),
+  }),
+});
+
 /**
  * Report v1: the proof of a variant. The one object that server, UI, HTML page and benchmarks read.
  * `top1` in percent. `fixed`/`broken`: samples the variant got right and float wrong, and the other way round.
@@ -86,6 +106,8 @@ export const Report = z.object({
   /** Share of samples whose top-1 agrees with float, in percent: the only accuracy figure without labels. */
   agreement: z.number().nullable(),
   sqnrDb: z.record(z.string(), z.number()).nullable(),
+  /** Of a model that detects objects, on data with boxes. */
+  detection: Detection.optional(),
   /** float p50 / variant p50 in the same run; null when not measured on such hardware. */
   speedup: z.number().nullable(),
   /** float bytes / variant bytes. */

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Recipe, type Report } from '@espalier/proto';
 import { Command, Option } from 'commander';
 import { findPreprocess } from '../data/preprocess.js';
+import { findDetection } from '../detection/declaration.js';
 import { FlagInvalid, OutputUnwritable, ProfileUnmatched } from '../errors.js';
 import { loadProfiles, profileById } from '../hardware/load.js';
 import { readLocalFacts } from '../hardware/local-facts.js';
@@ -31,6 +32,7 @@ interface Flags {
   readonly calibrate?: string;
   readonly evaluate?: string;
   readonly preprocess?: string;
+  readonly detection?: string;
   readonly report?: string;
   readonly recipe: Recipe;
   readonly precision?: Precision | 'auto';
@@ -59,6 +61,10 @@ export const quantizeCommand = (terminal: Terminal, signal: AbortSignal): Comman
     .option('--calibrate <spec>', 'data to calibrate with; int8 needs it')
     .option('--evaluate <spec>', 'data to compare float and variant on; take other samples than for calibration')
     .option('--preprocess <file>', 'preprocessing record; by default MODEL.preprocess.json or the model’s metadata')
+    .option(
+      '--detection <file>',
+      'what the outputs of a detector mean; by default MODEL.detection.json or the metadata',
+    )
     .option('--report <dir>', 'folder for report.json and report.html')
     .addOption(new Option('--recipe <name>', 'what to build').choices(Recipe.options).default('int8'))
     .addOption(
@@ -101,7 +107,9 @@ export async function chooseProfile(id: string | undefined, dirs: readonly strin
 
 async function run(model: string, flags: Flags, terminal: Terminal, signal: AbortSignal): Promise<void> {
   const profile = await chooseProfile(flags.profile, flags.profiles);
-  const { record } = await findPreprocess(model, await readChecked(model), flags.preprocess);
+  const graph = await readChecked(model);
+  const { record } = await findPreprocess(model, graph, flags.preprocess);
+  const detection = await findDetection(model, graph, flags.detection);
   const format = formatOf(flags.output, profile);
   const single = format !== undefined;
   const budgets = budgetsOf(flags);
@@ -123,6 +131,7 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
       calibrate: flags.calibrate ?? null,
       evaluate: flags.evaluate ?? null,
       preprocess: record,
+      detection,
       outDir,
       ...(format ? { output: format } : {}),
       seed: flags.seed,

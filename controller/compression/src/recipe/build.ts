@@ -5,6 +5,7 @@ import type { Dataset } from '../data/content.js';
 import { openDataset } from '../data/dataset.js';
 import { type BatchOptions, firstFeeds } from '../data/feeds.js';
 import { writePreprocess } from '../data/preprocess.js';
+import { compareDetections } from '../detection/compare.js';
 import { CalibrationMissing } from '../errors.js';
 import { readLocalFacts } from '../hardware/local-facts.js';
 import { fits } from '../hardware/match.js';
@@ -180,6 +181,10 @@ async function proveStep(
     const seen = (share: number) => tell('evaluate', share);
     tell('evaluate', 0, `${data.n} samples`);
     const comparison = await compare(float, variant, data, feeding, seen);
+    const detection =
+      data.scenes && options.detection
+        ? await compareDetections(float, variant, data, data.scenes, options.detection, feeding)
+        : null;
     tell('measure', 0);
     const latency = await measureHere(profile, float, variant, data, feeding);
     const prepared = candidate?.int8 ? { graph: candidate.prepared, plan: candidate.int8.plan } : null;
@@ -195,7 +200,17 @@ async function proveStep(
     const speedup = latency ? (method === 'float' ? 1 : latency.float.p50Us / latency.variant.p50Us) : null;
     return {
       bytes,
-      evidence: { method, candidate, figures, comparison, data, latency, speedup, floatBytes: inputs.floatBytes },
+      evidence: {
+        method,
+        candidate,
+        figures,
+        comparison,
+        detection,
+        data,
+        latency,
+        speedup,
+        floatBytes: inputs.floatBytes,
+      },
       golden: { text: JSON.stringify(cases), tolerance },
       inputs: variant.inputs,
       outputs: variant.outputs,

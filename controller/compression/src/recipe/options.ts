@@ -7,6 +7,7 @@ import type {
   SessionOptions,
   TensorSpec,
 } from '@espalier/proto';
+import type { DetectionOutputs } from '../detection/declaration.js';
 import type { HardwareProfile } from '../hardware/profile.js';
 import type { Method } from '../quantize/observer.js';
 import type { Budgets, Point, Precision } from '../search/points.js';
@@ -56,6 +57,8 @@ export interface BuildOptions {
   /** File that keeps what calibration has found, so that a killed build goes on; by default none. */
   readonly cache?: string | undefined;
   readonly preprocess: Preprocess | null;
+  /** What the outputs of a detector mean; used on data with boxes. */
+  readonly detection?: DetectionOutputs | null;
   readonly outDir: string;
   /** File for the device, one of the profile's outputs; by default its first. */
   readonly output?: OutputFormat;

@@ -1,6 +1,7 @@
 import os from 'node:os';
 import { type Latency, Report } from '@espalier/proto';
 import type { Dataset } from '../data/content.js';
+import type { DetectionComparison } from '../detection/compare.js';
 import { runtimeVersion } from '../runtime/session.js';
 import type { Comparison } from './accuracy.js';
 import { BUILD_OPTIONS, type BuildOptionsFile, commandLine } from './device.js';
@@ -15,6 +16,8 @@ export interface Evidence {
   readonly candidate: Candidate | null;
   readonly figures: NodeFigures;
   readonly comparison: Comparison;
+  /** On data with boxes, for a model that declares its outputs. */
+  readonly detection: DetectionComparison | null;
   readonly data: Dataset;
   readonly latency: LatencyPair | null;
   readonly speedup: number | null;
@@ -30,7 +33,7 @@ export async function assembleReport(
   variantBytes: number,
   cpu: NodeJS.CpuUsage,
 ): Promise<Report> {
-  const { method, candidate, figures, comparison, data, latency, floatBytes } = evidence;
+  const { method, candidate, figures, comparison, detection, data, latency, floatBytes } = evidence;
   const { fixed, broken, mcnemarP, agreement } = comparison;
   const isBuilt = method !== 'float';
   return Report.parse({
@@ -44,14 +47,15 @@ export async function assembleReport(
       spec: data.spec,
       n: comparison.n,
       split: options.evaluate === data.spec ? 'evaluation' : 'calibration',
-      labelled: data.labelled,
+      labelled: data.labelled || detection?.float != null,
     },
     float: { top1: comparison.top1Float, sizeBytes: floatBytes, latency: latency?.float ?? null },
     variant: { top1: comparison.top1, sizeBytes: variantBytes, latency: variantLatency(latency, isBuilt) },
     fixed,
     broken,
     mcnemarP,
-    agreement,
+    agreement: detection ? null : agreement,
+    ...(detection ? { detection } : {}),
     sqnrDb: isBuilt ? comparison.sqnrDb : null,
     speedup: evidence.speedup,
     sizeRatio: isBuilt ? floatBytes / variantBytes : 1,
@@ -96,6 +100,11 @@ function notesOf({ profile, preprocess, calibrate, evaluate }: BuildOptions, evi
   if (evidence.data.spec.startsWith('random:')) notes.push('Compared on random inputs: accuracy is not known.');
   if (calibrate?.startsWith('random:')) notes.push('Calibrated on random inputs: expect a loss of accuracy.');
   if (!evaluate && calibrate) notes.push('Compared on the calibration data: give other data to evaluate on.');
+  if (evidence.data.scenes && !evidence.detection) {
+    notes.push(
+      'The data has boxes, but nothing says what the outputs mean (--detection): they are compared as numbers.',
+    );
+  }
   if (!latency) notes.push(`Latency is not measured: this machine is no ${profile.id}.`);
   if (evidence.method !== 'float' && profile.oracle.tool !== 'onnxruntime') {
     notes.push(

@@ -7,13 +7,25 @@ export const bytes = (value: number): string =>
 export const latency = (value: Report['float']['latency']): string =>
   value === null ? 'not measured' : `${value.p50Us.toFixed(1)} µs`;
 export const times = (value: number | null): string => (value === null ? 'not measured' : `${value.toFixed(2)}x`);
+const precision = (value: number | null | undefined): string =>
+  value == null ? 'no annotations' : `${(100 * value).toFixed(2)} %`;
 export const timeShare = (value: number | null): string =>
   value === null ? 'not measured' : `${(100 * value).toFixed(1)} %`;
 
-/** The rows of the float-against-variant table: label, float, variant. */
-export function comparisonRows(report: Report): [string, string, string][] {
+type Row = [label: string, float: string, variant: string];
+
+/** Precision of a detector. */
+const detectionRows = ({ detection }: Report): Row[] =>
+  (['ap', 'ap50'] as const).flatMap((key): Row[] => {
+    const label = key === 'ap' ? 'mAP@[.5:.95]' : 'mAP@.5';
+    return detection ? [[label, precision(detection.float?.[key]), precision(detection.variant?.[key])]] : [];
+  });
+
+/** The rows of the float-against-variant table. */
+export function comparisonRows(report: Report): Row[] {
   const { float, variant, data } = report;
   return [
+    ...detectionRows(report),
     ['Top-1', percent(float.top1), percent(variant.top1)],
     ['Latency p50', latency(float.latency), latency(variant.latency)],
     ['Size', bytes(float.sizeBytes), bytes(variant.sizeBytes)],
@@ -31,6 +43,11 @@ export function findings(report: Report): string[] {
     lines.push(`${fixed} predictions fixed, ${broken} broken${chance}.`);
   }
   if (agreement !== null) lines.push(`The first class agrees with float on ${agreement.toFixed(2)} % of the samples.`);
+  if (report.detection) {
+    const { boxes, boxesFloat, percent: agreed, meanOverlap } = report.detection.agreement;
+    const overlaps = meanOverlap === null ? '' : `, with a mean IoU of ${meanOverlap.toFixed(3)}`;
+    lines.push(`Of ${boxes} boxes selected, and ${boxesFloat} by float, ${agreed.toFixed(2)} % agree${overlaps}.`);
+  }
   for (const [output, db] of Object.entries(sqnrDb ?? {})) lines.push(`SQNR of ${output}: ${db.toFixed(1)} dB.`);
   return lines;
 }

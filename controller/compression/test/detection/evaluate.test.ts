@@ -1,9 +1,12 @@
 /** A detector through the command: COCO files, precision paired with float, and agreement without annotations. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { buildVariant, loadProfiles, profileById } from '@espalier/compression';
 import { evaluateCommand } from '@espalier/compression/cli/evaluate';
 import { openDataset } from '@espalier/compression/data/dataset';
+import { DetectionOutputs } from '@espalier/compression/detection/declaration';
 import { encodeModel } from '@espalier/compression/onnx/codec';
+import { reportPage } from '@espalier/compression/report/html';
 import sharp from 'sharp';
 import t from 'tap';
 import { floats, tinyGraph } from '../support/tiny.ts';
@@ -100,6 +103,24 @@ t.test('without annotations: agreement alone', async (t) => {
   const { detection } = JSON.parse(await evaluate(moved, '--against', float, ...flags));
   t.match(detection, { float: null, variant: null, agreement: { percent: 100, meanOverlap: 0.6 } });
   t.match(JSON.parse(await evaluate(float, ...flags)).detection, { variant: null });
+});
+
+t.test('the report of a build holds the same figures', async (t) => {
+  const dir = t.testdir();
+  const spec = await folder(dir, { annotations: [annotation] });
+  const [modelPath, outDir] = [path.join(dir, 'float.onnx'), path.join(dir, 'out')];
+  const profile = profileById(process.arch === 'arm64' ? 'x64-avx512-vnni' : 'arm64-dotprod', await loadProfiles());
+  const options = { modelPath, modelName: 'm', profile, recipe: 'int8', preprocess: null, outDir } as const;
+  const detection = DetectionOutputs.parse({ version: 1, boxes: 'boxes', scores: 'scores' });
+  const { report } = await buildVariant({ ...options, calibrate: spec, evaluate: spec, detection });
+  t.match(report, {
+    agreement: null,
+    data: { labelled: true },
+    detection: { float: { ap: 1 }, agreement: { boxesFloat: 2 } },
+  });
+  t.match(reportPage(report), /mAP@\[\.5:\.95\].*100\.00 %/);
+  const undeclared = await buildVariant({ ...options, calibrate: spec, evaluate: spec });
+  t.match(undeclared.report.notes.join(), /nothing says what the outputs mean/);
 });
 
 t.test('what is wrong is said', async (t) => {
