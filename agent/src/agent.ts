@@ -75,6 +75,7 @@ export class Agent {
     this.#serving = new Serving(
       poolSettings(config),
       makeTuner(config, path.join(dataDir, 'plans'), this.#facts.cpu, log, 1000 * config.tuneAfterS),
+      { log },
     );
     this.#measurer = new Measurer({
       ...{ serving: this.#serving, now: this.#clock.now, soc: this.#facts.soc },

@@ -141,6 +141,19 @@ export const SelfTestFailed = defineError<Cause>(
   ({ cause }) => `The new model failed its self-test: ${cause}.`,
   () => 'The old model goes on serving. Compare the runtime of this device with the one that built the variant.',
 );
+export const ShadowDiffers = defineError<Cause>(
+  'ESP_SHADOW_DIFFERS',
+  422,
+  ({ cause }) => `The new model was compared with the one that serves, on live requests: ${cause}.`,
+  () =>
+    'The old model goes on serving. Evaluate the new build; publish it as another version if it should answer otherwise.',
+);
+export const MemoryShort = defineError<{ neededMb: number; freeMb: number }>(
+  'ESP_MEMORY_SHORT',
+  422,
+  ({ neededMb, freeMb }) => `The new model needs about ${neededMb} MB, and ${freeMb} MB are free without the old one.`,
+  () => 'The old model goes on serving. Publish a smaller build, or give the device or its cgroup more memory.',
+);
 export const SelfTestCrashed = defineError<{ attempts: number; cause: string }>(
   'ESP_SELF_TEST_CRASHED',
   422,

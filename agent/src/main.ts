@@ -72,7 +72,9 @@ const cacheDir = (): string =>
 async function serveCommand(file: string, { name, plans, ...settings }: ServeFlags): Promise<void> {
   const config = AgentConfig.parse(settings);
   const log = makeLog(config.logLevel);
-  const serving = new Serving(poolSettings(config), makeTuner(config, plans ?? cacheDir(), readFacts().cpu, log));
+  const serving = new Serving(poolSettings(config), makeTuner(config, plans ?? cacheDir(), readFacts().cpu, log), {
+    log,
+  });
   const served = await serving.swapToFile(path.resolve(file), name ?? path.basename(file, '.onnx'));
   const parts = { serving, metrics: makeMetrics(serving, () => 0), memory: new SharedMemory(), log };
   const http = { ...parts, maxBodyBytes: config.maxBodyBytes, now: () => performance.now() };

@@ -43,7 +43,7 @@ function clusters(root: FactRoot, cores: number): Cpu['clusters'] {
 }
 
 /** The cgroup folders of this process from its own up to the root, for version 2 and the cpu controller of version 1. */
-function cgroupFolders(root: FactRoot, controller: string): string[] {
+export function cgroupFolders(root: FactRoot, controller: string): string[] {
   const lines = (root.read('proc/self/cgroup') ?? '').split('\n').map((line) => line.split(':'));
   const unified = lines.find(([id]) => id === '0')?.[2];
   const legacy = lines.find(([, controllers]) => controllers?.split(',').includes(controller))?.[2];

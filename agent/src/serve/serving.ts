@@ -1,43 +1,46 @@
 /** What this device serves: one model at a time, exchanged without a failed request. */
-
-import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
-import { type CodedError, type Manifest, SessionOptions, SignedManifest } from '@espalier/proto';
-import { DeadlineExceeded, ModelNotLoaded, Overloaded, QueueFull, RequestInvalid, SelfTestFailed } from '../errors.js';
+import type { CodedError } from '@espalier/proto';
+import { type Log, silent } from '../common/log.js';
+import { DeadlineExceeded, ModelNotLoaded, Overloaded, QueueFull, RequestInvalid, ShadowDiffers } from '../errors.js';
+import { freeMemory } from '../hardware/free-memory.js';
 import type { LatencyWindow } from '../measure/latency-window.js';
 import type { BenchmarkLimits, BenchmarkResult } from '../runtime/benchmark.js';
 import type { InferOptions } from '../runtime/dispatcher.js';
-import { checkCase, readGolden } from '../runtime/golden.js';
 import type { InferenceResult } from '../runtime/inference.js';
-import { ModelPool, type PoolSettings } from '../runtime/model-pool.js';
+import type { ModelPool, PoolSettings } from '../runtime/model-pool.js';
 import type { Tensors } from '../runtime/protocol.js';
 import type { Tuner } from '../runtime/tuning/tuner.js';
 import type { InputTensors } from '../runtime/values.js';
 import { hashFile } from '../store/store.js';
+import { type Candidate, fileCandidate, slotCandidate } from './candidate.js';
+import { Opener } from './opener.js';
+import { Shadow } from './shadow.js';
 
-export interface Served {
-  readonly name: string;
-  readonly version: string;
-  /** Digest of the artifact; null for a local file. */
-  readonly digest: string | null;
-  readonly manifest: Manifest | null;
-  readonly options: SessionOptions;
+export interface Served extends Candidate {
   readonly pool: ModelPool;
+}
+
+export interface SwapOptions {
+  /** A build that has not served here yet: it is compared with the old one on live requests, and must fit in memory. */
+  readonly isTrial?: boolean;
+}
+
+export interface ServingParts {
+  readonly log?: Log;
+  /** Memory that the process may still take. */
+  readonly freeBytes?: () => number;
 }
 
 /** A request that was refused says something of the load or of the client, nothing of the model. */
 const saysNothing = (error: unknown): boolean =>
   RequestInvalid.is(error) || QueueFull.is(error) || Overloaded.is(error) || DeadlineExceeded.is(error);
 
-/** What a golden case through the pool that is about to serve shows to be wrong, in words, or null. */
-async function parity(pool: ModelPool, slot: string, manifest: Manifest): Promise<string | null> {
-  if (!existsSync(path.join(slot, manifest.golden.path))) return null;
-  const [first] = readGolden(slot, manifest);
-  return first ? checkCase(pool, first, manifest) : null;
-}
-
 export class Serving {
   #served: Served | null = null;
+  #shadow: Shadow | null = null;
+  /** While the old model had to go before the new one: requests that come meanwhile wait for its end. */
+  #gap: Promise<void> | null = null;
+  readonly #opener: Opener;
   /** Latency of live requests since the last window was taken; null until a model was served. */
   live: LatencyWindow | null = null;
   /** Since the start, both. */
@@ -52,7 +55,10 @@ export class Serving {
     private readonly settings: PoolSettings,
     /** Finds the best plan for what is served; without one, models run on one worker. */
     private readonly tuner: Tuner | null = null,
-  ) {}
+    { log = silent, freeBytes = freeMemory }: ServingParts = {},
+  ) {
+    this.#opener = new Opener({ settings, tuner, log, freeBytes });
+  }
 
   get served(): Served | null {
     return this.#served;
@@ -62,53 +68,74 @@ export class Serving {
     return this.#served?.pool.alive ?? false;
   }
 
-  /** Loads a slot beside what serves, then flips; requests under way are answered by the old one, which then ends. */
-  async swapToSlot(slot: string): Promise<Served> {
-    const { manifest } = SignedManifest.parse(JSON.parse(readFileSync(path.join(slot, 'manifest.json'), 'utf8')));
-    const options = manifest.runtime.sessionOptions;
-    const pool = await this.#open(path.join(slot, manifest.entry), options, path.basename(slot));
-    const cause = await parity(pool, slot, manifest);
-    if (cause) {
-      await pool.close();
-      throw SelfTestFailed({ cause });
-    }
-    return this.#flip(path.basename(slot), {
-      name: manifest.model.name,
-      version: manifest.model.version,
-      digest: path.basename(slot),
-      manifest,
-      options,
-      pool,
-    });
+  /**
+   * Serves a slot's model in the place of what serves; requests under way are answered by the old one, which then ends.
+   * @throws ESP_MODEL_LOAD_FAILED, ESP_SELF_TEST_FAILED, ESP_SHADOW_DIFFERS, ESP_MEMORY_SHORT; the old model serves on
+   */
+  async swapToSlot(slot: string, options: SwapOptions = {}): Promise<Served> {
+    return this.#swap(slotCandidate(slot), options);
   }
 
-  /** Serves a file that no controller knows. */
-  async swapToFile(file: string, name: string): Promise<Served> {
-    const options = SessionOptions.parse({});
+  /** Serves a file that no controller knows. @throws as {@link swapToSlot} */
+  async swapToFile(file: string, name: string, options: SwapOptions = {}): Promise<Served> {
     const digest = this.tuner ? await hashFile(file, new AbortController().signal) : file;
-    const pool = await this.#open(file, options, digest);
-    return this.#flip(digest, { name, version: '1', digest: null, manifest: null, options, pool });
+    return this.#swap(fileCandidate(file, name, digest), options);
   }
 
-  /** Opens beside what serves, and warmed up: nobody waits for a model's first run. A device that serves nothing hurries. */
-  async #open(file: string, options: SessionOptions, modelDigest: string): Promise<ModelPool> {
-    const plan = this.tuner?.stored(modelDigest, options) ?? null;
-    const pool = await ModelPool.open(file, options, this.settings, plan);
-    await pool.warm(this.#served ? undefined : [1]);
-    return pool;
+  async #swap(next: Candidate, { isTrial = false }: SwapOptions): Promise<Served> {
+    const before = this.#served;
+    const way = this.#opener.way(next, before?.pool ?? null, isTrial);
+    if (way === 'drain' && before) return this.#afterDraining(next, before);
+    const narrow = way !== 'beside';
+    const pool = await this.#opener.open(next, { narrow, isFirst: !before });
+    if (isTrial && before) await this.#compareLive(next, pool, before);
+    const served = await this.#flip(next, pool);
+    await before?.pool.close();
+    if (narrow) await this.#opener.widen(next, pool);
+    return served;
   }
 
-  async #flip(modelDigest: string, next: Served): Promise<Served> {
+  /** The old model answers what it has and ends, then the new one is opened; what comes meanwhile waits. */
+  async #afterDraining(next: Candidate, before: Served): Promise<Served> {
+    let end = (): void => undefined;
+    this.#gap = new Promise((resolve) => (end = resolve));
+    this.tuner?.stop();
+    try {
+      await before.pool.close();
+      const open = (model: Candidate) => this.#opener.open(model, { narrow: false, isFirst: true });
+      const pool = await open(next).catch(async (error: unknown) => {
+        await this.#flip(before, await open(before));
+        throw error;
+      });
+      return await this.#flip(next, pool);
+    } finally {
+      this.#gap = null;
+      end();
+    }
+  }
+
+  /** @throws ESP_SHADOW_DIFFERS, with the new model closed */
+  async #compareLive({ name, version, manifest }: Candidate, pool: ModelPool, before: Served): Promise<void> {
+    // A model that was trained anew may well say something else, and another model does.
+    if (name !== before.name || version !== before.version || !before.pool.alive) return;
+    this.#shadow = new Shadow(pool);
+    const cause = await this.#shadow.verdict(manifest?.labels != null);
+    this.#shadow = null;
+    if (!cause) return;
+    await pool.close();
+    throw ShadowDiffers({ cause });
+  }
+
+  async #flip(next: Candidate, pool: ModelPool): Promise<Served> {
     // Loaded with the first model: histograms weigh some megabytes, and a device may have nothing to serve.
     const { LatencyWindow } = await import('../measure/latency-window.js');
-    const before = this.#served;
-    this.#served = next;
+    const served = { ...next, pool };
+    this.#served = served;
     this.live = new LatencyWindow();
-    next.pool.onGone = (cause) => this.#served === next && this.onLost(cause);
+    pool.onGone = (cause) => this.#served === served && this.onLost(cause);
     this.onChanged();
-    this.tuner?.watch(next.pool, modelDigest);
-    await before?.pool.close();
-    return next;
+    this.tuner?.watch(pool, next.planDigest);
+    return served;
   }
 
   /** @throws ESP_MODEL_NOT_LOADED */
@@ -123,14 +150,20 @@ export class Serving {
     const { now } = this.settings;
     const { arrivedMs = now() } = options;
     this.requests++;
+    let pool = served.pool;
     try {
-      const result = await served.pool.infer(feeds, { ...options, arrivedMs });
+      if (this.#gap) {
+        await this.#gap;
+        pool = this.model(served.name).pool;
+      }
+      const result = await pool.infer(feeds, { ...options, arrivedMs });
       const totalMs = now() - arrivedMs;
       this.live?.record(totalMs * 1000);
-      served.pool.statistics.answered(totalMs, result.queueMs, result.runMs, Date.now());
+      pool.statistics.answered(totalMs, result.queueMs, result.runMs, Date.now());
+      this.#shadow?.offer(feeds, result.outputs);
       return result;
     } catch (error) {
-      served.pool.statistics.failed(now() - arrivedMs);
+      pool.statistics.failed(now() - arrivedMs);
       if (!saysNothing(error)) this.failures++;
       throw error;
     }

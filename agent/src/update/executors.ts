@@ -129,7 +129,7 @@ const switchOver: Executor = async ({ store, journal, serving }, { target, befor
   if (!before) journal.append({ type: 'intent', from, fromPrevious: store.read('previous') });
   if (from && from !== target.digest) store.point('previous', from);
   store.point('current', target.digest);
-  await serving.swapToSlot(store.slot(target.digest));
+  await serving.swapToSlot(store.slot(target.digest), { isTrial: true });
 };
 
 /** A golden case through the worker that serves: the answer must be right, and come. */

@@ -87,14 +87,14 @@ t.test('a thread that ends by itself is opened again; only when that fails the m
   await serving.swapToSlot(store.slot(good));
   await serving.swapToSlot(store.slot(other));
   t.strictSame(lost, [], 'one that is replaced is not lost');
-  type Threads = { workers: { seats: { worker: { worker: Worker } }[] } };
-  const { workers } = serving.served!.pool as unknown as Threads;
-  await workers.seats[0]!.worker.worker.terminate();
+  type Threads = { crew: { seats: { worker: { worker: Worker } }[] } };
+  const { crew } = serving.served!.pool as unknown as Threads;
+  await crew.seats[0]!.worker.worker.terminate();
   t.notOk(serving.healthy);
   await until('the thread is there again', async () => serving.healthy || null, 10_000, 20);
   t.strictSame(lost, []);
   writeFileSync(path.join(store.slot(other), 'model.onnx'), 'broken meanwhile');
-  await workers.seats[0]!.worker.worker.terminate();
+  await crew.seats[0]!.worker.worker.terminate();
   await until('the loss is told', async () => (lost.length > 0 ? lost : null), 10_000, 20);
   t.strictSame(lost, ['ESP_MODEL_LOAD_FAILED']);
   await serving.swapToSlot(store.slot(good));
