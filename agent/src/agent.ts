@@ -19,6 +19,7 @@ import { Session } from './link/session.js';
 import { Measurer } from './measure/measurer.js';
 import { readPowerMode } from './measure/power-mode.js';
 import { NetworkTimer } from './measure/timing/timer.js';
+import { PreparedModels } from './runtime/prepared.js';
 import { openEndpoints } from './serve/endpoints.js';
 import { keepMemory } from './serve/memory-keeper.js';
 import { makeMetrics } from './serve/metrics.js';
@@ -75,7 +76,7 @@ export class Agent {
     this.#serving = new Serving(
       poolSettings(config),
       makeTuner(config, path.join(dataDir, 'plans'), this.#facts.cpu, log, 1000 * config.tuneAfterS),
-      { log },
+      { log, prepared: new PreparedModels(path.join(dataDir, 'prepared'), this.#facts.cpu) },
     );
     this.#measurer = new Measurer({
       ...{ serving: this.#serving, now: this.#clock.now, soc: this.#facts.soc },

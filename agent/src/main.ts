@@ -13,6 +13,7 @@ import { enrol, refreshAddresses } from './link/enrol.js';
 import { loadIdentity, saveIdentity } from './link/identity.js';
 import { bench, headLine, lineOf, parseScenarios } from './measure/bench/command.js';
 import { SCENARIOS } from './measure/bench/scenarios.js';
+import { PreparedModels } from './runtime/prepared.js';
 import { openEndpoints } from './serve/endpoints.js';
 import { keepMemory } from './serve/memory-keeper.js';
 import { makeMetrics } from './serve/metrics.js';
@@ -72,9 +73,10 @@ const cacheDir = (): string =>
 async function serveCommand(file: string, { name, plans, ...settings }: ServeFlags): Promise<void> {
   const config = AgentConfig.parse(settings);
   const log = makeLog(config.logLevel);
-  const serving = new Serving(poolSettings(config), makeTuner(config, plans ?? cacheDir(), readFacts().cpu, log), {
-    log,
-  });
+  const { cpu } = readFacts();
+  const folder = plans ?? cacheDir();
+  const prepared = new PreparedModels(path.join(folder, 'prepared'), cpu);
+  const serving = new Serving(poolSettings(config), makeTuner(config, folder, cpu, log), { log, prepared });
   const served = await serving.swapToFile(path.resolve(file), name ?? path.basename(file, '.onnx'));
   const parts = { serving, metrics: makeMetrics(serving, () => 0), memory: new SharedMemory(), log };
   const http = { ...parts, maxBodyBytes: config.maxBodyBytes, now: () => performance.now() };

@@ -56,14 +56,22 @@ export class ModelWorker {
     worker.on('exit', (code) => this.#end(WorkerGone({ cause: `exit code ${code}` })));
   }
 
-  /** Opens a model on a thread of its own. @throws ESP_MODEL_LOAD_FAILED */
-  static async open(file: string, options: SessionOptions, script = WORKER_SCRIPT): Promise<ModelWorker> {
+  /**
+   * Opens a model on a thread of its own.
+   * @param saveTo where it is saved as it runs here
+   * @throws ESP_MODEL_LOAD_FAILED
+   */
+  static async open(
+    file: string,
+    options: SessionOptions,
+    { script = WORKER_SCRIPT, saveTo }: { readonly script?: URL | undefined; readonly saveTo?: string } = {},
+  ): Promise<ModelWorker> {
     const memory = doorbellMemory();
     const model = new ModelWorker(
       new Worker(script, { workerData: memory, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } }),
       new Doorbell(memory),
     );
-    const reply = await model.#ask({ kind: 'load', file, options });
+    const reply = await model.#ask({ kind: 'load', file, options, saveTo });
     if (reply.kind !== 'loaded') {
       void model.close();
       throw ModelLoadFailed({ file, cause: reply.kind === 'failed' ? reply.message : reply.kind });

@@ -4,6 +4,7 @@
  * The binding is called without the wrapper around it, which defers every run to the next turn of the event loop: that costs
  * 30 us a run, and a worker that stands still between runs has no turns. The package's version is pinned for this.
  */
+import path from 'node:path';
 import type { SessionOptions, TensorSpec } from '@espalier/proto';
 import ort from 'onnxruntime-node';
 import { type Binding, binding, initOrt } from 'onnxruntime-node/dist/binding.js';
@@ -56,24 +57,50 @@ const toSpec = ({ name, isTensor, type, shape, symbolicDimensions }: Binding.Val
       }
     : { name, type: 'unknown', shape: [] };
 
-/**
- * @param profilePrefix where the runtime's profiler writes its trace, when the session ends it
- * @throws what the runtime says of the file
- */
-export function openSession(file: string, options: SessionOptions, profilePrefix?: string): Session {
+/** Name of a model that was saved after optimization; nothing is left to optimize. */
+export const PREPARED = 'prepared.onnx';
+const WEIGHTS = `${PREPARED}.weights`;
+/** Smaller tensors stay in the graph. */
+const LARGE_BYTES = '1024';
+
+const saving = (file: string) => ({
+  optimizedModelFilePath: file,
+  extra: {
+    'session.optimized_model_external_initializers_file_name': WEIGHTS,
+    'session.optimized_model_external_initializers_min_size_in_bytes': LARGE_BYTES,
+    'session.save_external_prepacked_constant_initializers': '1',
+  },
+});
+
+/** What a session writes to disk. */
+export interface SessionFiles {
+  /** Where the model is saved as it runs here, under the name {@link PREPARED}. */
+  readonly saveTo?: string;
+  /** Where the runtime's profiler writes its trace, when the session ends it. */
+  readonly profilePrefix?: string;
+}
+
+/** @throws what the runtime says of the file */
+export function openSession(
+  file: string,
+  options: SessionOptions,
+  { saveTo, profilePrefix }: SessionFiles = {},
+): Session {
+  const { extra = {}, ...paths } = saveTo ? saving(saveTo) : {};
+  const level = path.basename(file) === PREPARED ? 'disabled' : options.graphOptimizationLevel;
   initOrt();
   const session = new binding.InferenceSession();
   session.loadModel(file, {
+    ...paths,
     ...(profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: profilePrefix }),
-    graphOptimizationLevel:
-      options.graphOptimizationLevel as ort.InferenceSession.SessionOptions['graphOptimizationLevel'] & string,
+    graphOptimizationLevel: level as ort.InferenceSession.SessionOptions['graphOptimizationLevel'] & string,
     intraOpNumThreads: options.intraOpNumThreads,
     interOpNumThreads: options.interOpNumThreads,
     executionMode: options.executionMode,
     enableMemPattern: options.enableMemPattern,
     enableCpuMemArena: options.enableCpuMemArena,
     logSeverityLevel: 3,
-    extra: nested(options.extra),
+    extra: nested({ ...options.extra, ...extra }),
   });
   const inputs = session.inputMetadata.map(toSpec);
   const outputs = session.outputMetadata.map(toSpec);

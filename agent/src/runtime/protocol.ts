@@ -30,7 +30,12 @@ export interface SharedSlab {
 }
 
 export type Request =
-  | { readonly kind: 'load'; readonly file: string; readonly options: SessionOptions }
+  | {
+      readonly kind: 'load';
+      readonly file: string;
+      readonly options: SessionOptions;
+      readonly saveTo: string | undefined;
+    }
   | { readonly kind: 'run'; readonly feeds: Tensors }
   | { readonly kind: 'share'; readonly slab: SharedSlab }
   /** Repeats one run, at least `runs` times and until `forMs` are over. */

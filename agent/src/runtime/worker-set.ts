@@ -82,7 +82,7 @@ export class WorkerSet {
 
   async #add(): Promise<void> {
     const { file, options, script } = this.parts;
-    const worker = await ModelWorker.open(file, options, script);
+    const worker = await ModelWorker.open(file, options, { script });
     if (this.#closing) return worker.close();
     const seat: Seat = { worker, inFlight: 0, sinceMs: 0, freeAtMs: 0 };
     this.seats.push(seat);

@@ -49,7 +49,7 @@ function measure(feeds: Tensors, runs: number, forMs: number): number[] {
 async function answer(request: Request): Promise<Reply | null> {
   switch (request.kind) {
     case 'load':
-      session = openSession(request.file, request.options);
+      session = openSession(request.file, request.options, request.saveTo ? { saveTo: request.saveTo } : {});
       return { kind: 'loaded', inputs: session.inputs, outputs: session.outputs };
     case 'run':
       return { kind: 'outputs', outputs: need().run(request.feeds) };

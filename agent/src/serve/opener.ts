@@ -2,6 +2,7 @@
 import type { Log } from '../common/log.js';
 import { MemoryShort, SelfTestFailed } from '../errors.js';
 import { ModelPool, type PoolSettings } from '../runtime/model-pool.js';
+import type { PreparedModels } from '../runtime/prepared.js';
 import type { ServingPlan } from '../runtime/serving-plan.js';
 import type { Tuner } from '../runtime/tuning/tuner.js';
 import type { Candidate } from './candidate.js';
@@ -12,6 +13,8 @@ export interface OpenerParts {
   /** Knows the plans that were found earlier; without one, models run on one worker. */
   readonly tuner: Tuner | null;
   readonly log: Log;
+  /** Models as this device lays them out; without it, each opening packs the weights anew. */
+  readonly prepared: PreparedModels | null;
   /** Memory that the process may still take. */
   readonly freeBytes: () => number;
 }
@@ -54,15 +57,9 @@ export class Opener {
    * size is warmed up. @throws ESP_MODEL_LOAD_FAILED, ESP_SELF_TEST_FAILED
    */
   async open(next: Candidate, { narrow, isFirst }: { narrow: boolean; isFirst: boolean }): Promise<ModelPool> {
-    const { settings } = this.parts;
     const plan = this.#plan(next);
     const beforeBytes = process.memoryUsage.rss();
-    const pool = await ModelPool.open(
-      next.file,
-      next.options,
-      settings,
-      narrow && plan ? { ...plan, workers: 1 } : plan,
-    );
+    const pool = await this.#pool(next, narrow && plan ? { ...plan, workers: 1 } : plan);
     await pool.warm(isFirst ? [1] : undefined);
     const sessions = narrow ? 1 : sessionsOf(plan);
     this.#prediction.saw(this.#bytes(next.file), sessions, process.memoryUsage.rss() - beforeBytes);
@@ -76,6 +73,40 @@ export class Opener {
   async widen(next: Candidate, pool: ModelPool): Promise<void> {
     const plan = this.#plan(next);
     if (plan) await pool.adopt(plan);
+  }
+
+  /** Lays a model out for the next time it is opened, if there is memory for it; call it when the device has nothing to do. */
+  async prepare({ file, planDigest, options, name }: Candidate): Promise<void> {
+    const { prepared, freeBytes, log } = this.parts;
+    if (!prepared || prepared.find(planDigest, options)) return;
+    if (
+      swapWay({
+        freeBytes: freeBytes(),
+        oldBytes: 0,
+        oneBytes: 0,
+        allBytes: this.#prediction.of(this.#bytes(file), 1),
+      }) !== 'beside'
+    )
+      return;
+    try {
+      await prepared.prepare(file, planDigest, options);
+    } catch (error) {
+      log.warn({ name, error: (error as Error).message }, 'the model could not be laid out in advance');
+    }
+  }
+
+  /** Opens the prepared model where there is one; one that does not open is dropped, and the model itself opened. */
+  async #pool({ file, planDigest, options }: Candidate, plan: ServingPlan | null): Promise<ModelPool> {
+    const { settings, prepared } = this.parts;
+    const ready = prepared?.find(planDigest, options);
+    if (ready) {
+      try {
+        return await ModelPool.open(ready, options, settings, plan);
+      } catch {
+        prepared?.drop(planDigest, options);
+      }
+    }
+    return ModelPool.open(file, options, settings, plan);
   }
 
   #plan({ planDigest, options }: Candidate): ServingPlan | null {

@@ -8,6 +8,7 @@ import type { BenchmarkLimits, BenchmarkResult } from '../runtime/benchmark.js';
 import type { InferOptions } from '../runtime/dispatcher.js';
 import type { InferenceResult } from '../runtime/inference.js';
 import type { ModelPool, PoolSettings } from '../runtime/model-pool.js';
+import type { PreparedModels } from '../runtime/prepared.js';
 import type { Tensors } from '../runtime/protocol.js';
 import type { Tuner } from '../runtime/tuning/tuner.js';
 import type { InputTensors } from '../runtime/values.js';
@@ -27,9 +28,13 @@ export interface SwapOptions {
 
 export interface ServingParts {
   readonly log?: Log;
+  readonly prepared?: PreparedModels;
   /** Memory that the process may still take. */
   readonly freeBytes?: () => number;
 }
+
+/** How often it is looked whether there is time to lay a model out. */
+const QUIET_STEP_MS = 1000;
 
 /** A request that was refused says something of the load or of the client, nothing of the model. */
 const saysNothing = (error: unknown): boolean =>
@@ -46,6 +51,8 @@ export class Serving {
   /** Since the start, both. */
   failures = 0;
   requests = 0;
+  /** Resolves when the model that serves has been laid out for its next start; see prepared.ts. */
+  preparing: Promise<void> = Promise.resolve();
   /** Called when another model serves, or none any more. */
   onChanged: () => void = () => undefined;
   /** Called when the thread of the model that serves has ended by itself. */
@@ -55,9 +62,9 @@ export class Serving {
     private readonly settings: PoolSettings,
     /** Finds the best plan for what is served; without one, models run on one worker. */
     private readonly tuner: Tuner | null = null,
-    { log = silent, freeBytes = freeMemory }: ServingParts = {},
+    { log = silent, prepared, freeBytes = freeMemory }: ServingParts = {},
   ) {
-    this.#opener = new Opener({ settings, tuner, log, freeBytes });
+    this.#opener = new Opener({ settings, tuner, log, prepared: prepared ?? null, freeBytes });
   }
 
   get served(): Served | null {
@@ -135,7 +142,18 @@ export class Serving {
     pool.onGone = (cause) => this.#served === served && this.onLost(cause);
     this.onChanged();
     this.tuner?.watch(pool, next.planDigest);
+    this.#prepareLater(served);
     return served;
+  }
+
+  /** Once nothing waits and no plan is searched; a model that is gone by then is left alone. */
+  #prepareLater(served: Served): void {
+    const timer = setInterval(() => {
+      if (this.#served !== served || !served.pool.alive) return clearInterval(timer);
+      if (!served.pool.idle || this.tuner?.busy) return;
+      clearInterval(timer);
+      this.preparing = this.#opener.prepare(served);
+    }, QUIET_STEP_MS).unref();
   }
 
   /** @throws ESP_MODEL_NOT_LOADED */

@@ -71,7 +71,7 @@ function plainWindows(session: Session, feeds: Tensors, { runs, limitMs }: Netwo
 function profile(task: NetworkTask, feeds: Tensors): Map<string, number> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'espalier-timing-'));
   try {
-    const session = openSession(task.file, task.sessionOptions, path.join(folder, 'p'));
+    const session = openSession(task.file, task.sessionOptions, { profilePrefix: path.join(folder, 'p') });
     const done = timed(session, feeds, WARM_UPS + task.runs, performance.now() + task.limitMs * (1 - PLAIN_PART));
     session.endProfiling();
     session.close();

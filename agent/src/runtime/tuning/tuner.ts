@@ -30,6 +30,7 @@ const DRIFTED_CHECKS = 5;
 export class Tuner {
   #search = new AbortController();
   #busy = Promise.resolve();
+  #searches = 0;
 
   constructor(private readonly parts: TunerParts) {}
 
@@ -62,6 +63,11 @@ export class Tuner {
     this.#search = new AbortController();
   }
 
+  /** True while a search is under way. */
+  get busy(): boolean {
+    return this.#searches > 0;
+  }
+
   /** Resolves when no search is under way. */
   async settled(): Promise<void> {
     await this.#busy;
@@ -76,10 +82,13 @@ export class Tuner {
   }
 
   #begin(pool: ModelPool, key: PlanKey, signal: AbortSignal): void {
-    if (this.parts.limitMs > 0)
-      this.#busy = this.#improve(pool, key, signal).catch((error: Error) => {
+    if (this.parts.limitMs === 0) return;
+    this.#searches++;
+    this.#busy = this.#improve(pool, key, signal)
+      .catch((error: Error) => {
         if (!signal.aborted) this.parts.log.warn({ error: error.message }, 'no better plan was found');
-      });
+      })
+      .finally(() => this.#searches--);
   }
 
   async #improve(pool: ModelPool, key: PlanKey, signal: AbortSignal): Promise<void> {
