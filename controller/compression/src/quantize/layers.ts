@@ -1,6 +1,7 @@
 /** How near to float each layer of a build is, and was with plain rounding. */
 import type { LayerFigures } from '@espalier/proto';
 import type { Graph } from '../onnx/graph.js';
+import { collectGarbage } from '../runtime/collect.js';
 import { layerNoise } from './layer-noise.js';
 import type { Plan } from './plan.js';
 import { firstFloats, type Samples } from './samples.js';
@@ -9,7 +10,7 @@ import type { Choice, Search } from './search.js';
 /** What every quantizer does at least: whole ranges, nothing fitted. */
 const PLAIN: Choice = { method: 'minmax', equalize: false, bias: false, round: false };
 /** Floats of inputs that this is seen on: it ranks layers, and chooses nothing. */
-const SEEN_FLOATS = 600_000;
+const SEEN_FLOATS = 300_000;
 /** The dB of a layer without any noise: JSON has no infinity. */
 const EXACT_DB = 200;
 
@@ -24,6 +25,7 @@ export async function layersOf(
   const float = search.baseOf(PLAIN).graph;
   const values = madeBy(float, plan);
   const { graph: plain } = await search.write(PLAIN, plan);
+  collectGarbage();
   const before = await layerNoise(float, plain, [...values.keys()], samples);
   const after = await layerNoise(search.baseOf(choice).graph, graph, [...values.keys()], samples);
   const decibel = (noise: number): number => (noise > 0 ? Math.min(EXACT_DB, -10 * Math.log10(noise)) : EXACT_DB);

@@ -2,7 +2,6 @@
 import type { SearchRecord } from '@espalier/proto';
 import type { Dataset } from '../data/content.js';
 import type { BatchOptions } from '../data/feeds.js';
-import { RuntimeRefused } from '../errors.js';
 import { readLocalFacts } from '../hardware/local-facts.js';
 import { fits } from '../hardware/match.js';
 import { encodeModel } from '../onnx/codec.js';
@@ -49,8 +48,12 @@ export interface Makers {
 const budgetsOf = ({ budgets = NO_BUDGETS }: BuildOptions): Budgets =>
   Object.values(budgets).every((one) => one === null) ? { ...NO_BUDGETS, maxDrop: DEFAULT_MAX_DROP } : budgets;
 
-const precisionsOf = ({ precision = 'int8', profile }: BuildOptions): readonly Precision[] =>
-  precision === 'auto' ? PRECISIONS.filter((one) => isOffered(profile, one)) : [precision];
+/** What is tried; on hardware with nothing but float, int8, which says so. */
+function precisionsOf({ precision = 'int8', profile }: BuildOptions): readonly Precision[] {
+  if (precision !== 'auto') return [precision];
+  const offered = PRECISIONS.filter((one) => isOffered(profile, one));
+  return offered.length > 0 ? offered : ['int8'];
+}
 
 /** Tries builds on calibration samples until the budgets or the time decide, and gives the one to take. */
 export async function explore({ build, data, feeding, floatBytes, makers }: ExploreOptions): Promise<Candidate> {
@@ -64,7 +67,8 @@ export async function explore({ build, data, feeding, floatBytes, makers }: Expl
     const precisions = precisionsOf(build);
     for (const precision of precisions) {
       if (precision === 'int8') continue;
-      if (deadline.isOver()) front.notes.push(`${precision} was not tried: the time was over.`);
+      if (precisions.length > 1 && deadline.isOver())
+        front.notes.push(`${precision} was not tried: the time was over.`);
       else await front.tryOther(precision, makers);
     }
     if (precisions.includes('int8')) await walkInt8(front, makers, { judge, profile, isHere, deadline });
@@ -128,16 +132,11 @@ class Front {
       this.notes.push(candidate.notes.find((note) => note.startsWith(precision)) ?? candidate.notes.at(-1) ?? '');
       return this.offer(null, candidate);
     }
-    try {
-      const { speedup, ...figures } = await this.judge.judge(encodeModel(graph));
-      const load = speedup === null ? 1 : 1 / speedup;
-      const point: Point = { ...figures, precision, speedup, load, floatNodes: [] };
-      this.add(point);
-      this.offer(point, candidate);
-    } catch (error) {
-      if (!RuntimeRefused.is(error)) throw error;
-      this.notes.push(`${precision} does not run: ${(error as Error).message}`);
-    }
+    const { speedup, ...figures } = await this.judge.judge(encodeModel(graph));
+    const load = speedup === null ? 1 : 1 / speedup;
+    const point: Point = { ...figures, precision, speedup, load, floatNodes: [] };
+    this.add(point);
+    this.offer(point, candidate);
   }
 
   /** The candidate to take, with the record of the search; float where that is the point to take. */

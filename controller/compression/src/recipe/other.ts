@@ -2,10 +2,13 @@
 import type { Report } from '@espalier/proto';
 import type { Dataset } from '../data/content.js';
 import type { BatchOptions } from '../data/feeds.js';
+import { RuntimeRefused } from '../errors.js';
 import type { HardwareProfile } from '../hardware/profile.js';
+import { encodeModel } from '../onnx/codec.js';
 import { fixBatch } from '../onnx/fix-batch.js';
 import type { Graph } from '../onnx/graph.js';
 import { TRANSFORMATIONS } from '../precision/index.js';
+import { Session } from '../runtime/session.js';
 import type { Precision } from '../search/points.js';
 import { adviceFor } from './device.js';
 import type { Candidate, Other } from './int8.js';
@@ -40,13 +43,29 @@ export async function makeOther(
   if ('why' in prepared)
     return { int8: null, isPruned: false, predictedUs: null, prepared: original, passes: [], notes: [prepared.why] };
   const { graph, passes, notes } = prepared;
-  const other = otherOf(prepared, precision, profile);
-  const kept = 'why' in other ? [`${precision} does nothing for this model, so float was kept: ${other.why}.`] : [];
+  const written = otherOf(prepared, precision, profile);
+  const refused = 'why' in written ? null : await refusalOf(written, profile);
+  const other = refused === null ? written : { why: refused };
+  const kept =
+    'why' in other
+      ? [`${precision} does nothing for this model, so float was kept: ${other.why.replace(/\.$/, '')}.`]
+      : [];
   return {
     ...{ int8: null, isPruned: false, predictedUs: null, prepared: graph, passes },
     other: 'why' in other ? null : other,
     notes: [...notes, ...kept, ...adviceFor(graph, profile)],
   };
+}
+
+/** The runtime's own words where it does not take a build, or null. */
+async function refusalOf({ graph, precision }: Other, { session }: HardwareProfile): Promise<string | null> {
+  try {
+    await (await Session.open(encodeModel(graph), precision, session)).dispose();
+    return null;
+  } catch (error) {
+    if (RuntimeRefused.is(error)) return error.message;
+    throw error;
+  }
 }
 
 /** What a candidate computes in. */

@@ -19,6 +19,9 @@ function espalier(...args: string[]): Promise<{ code: number | null; out: string
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
 }
 
+/** A profile that fits no machine of the test. */
+const foreign = process.arch === 'arm64' ? 'x64-avx512-vnni' : 'arm64-dotprod';
+
 /** The JSON lines of stdout; anything else there fails. */
 const lines = (out: string) =>
   out
@@ -55,6 +58,32 @@ t.test('profiles: list, show, match', async (t) => {
   t.ok(listed.some((line) => line.id === 'rpi5' && line.extends === 'arm64-dotprod'));
   t.match(lines((await espalier('profiles', 'show', 'x64-avx2', '--json')).out), [{ scheme: { pairSafe: true } }]);
   t.match(lines((await espalier('profiles', 'match', '--json')).out)[0].matched[0], /^arch /);
+});
+
+t.test('quantize within a budget: the front grows on stderr, and JSON has it', async (t) => {
+  const out = path.join(t.testdir(), 'sample.onnx');
+  const spec = ['--calibrate', 'random:32', '--evaluate', 'random:16', '--profile', foreign];
+  const {
+    code,
+    out: json,
+    err,
+  } = await espalier(...['quantize', sample.model, '-o', out, ...spec, '--max-drop', '50', '--minutes', '1', '--json']);
+  t.equal(code, 0, err);
+  const [line] = lines(json);
+  t.equal(line.met, true);
+  t.ok(line.front.some((point: { chosen: boolean }) => point.chosen));
+  t.match(line.front[0], {
+    precision: 'float',
+    drop: 0,
+    sqnr_db: Number,
+    speedup: null,
+    bytes: Number,
+    floatNodes: [],
+  });
+  t.match(err, /int8, 0 in float: drop [\d.-]+, [\d.]+ dB, not timed, [\d.]+ KiB; on the front, of 2/);
+  const refused = await espalier('quantize', sample.model, '-o', out, ...spec, '--precision', 'int8-16');
+  t.equal(refused.code, 2);
+  t.match(refused.err, /ESP_FLAG_INVALID.*int8-16.*it takes int8/);
 });
 
 t.test('a calibration method that is asked for is the only one tried', async (t) => {

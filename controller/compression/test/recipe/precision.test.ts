@@ -11,7 +11,7 @@ import { Report } from '@espalier/proto';
 import t from 'tap';
 import { attention, mlp, recurrent } from '../precision/nets.ts';
 import { sample } from '../support/sample.ts';
-import { operators } from '../support/tiny.ts';
+import { floats, operators, tinyGraph } from '../support/tiny.ts';
 
 const profiles = await loadProfiles();
 const foreign = profileById(process.arch === 'arm64' ? 'x64-avx512-vnni' : 'arm64-dotprod', profiles);
@@ -52,8 +52,7 @@ t.test('what a precision cannot do is told, and float kept', async (t) => {
 
 t.test('16-bit activations are far nearer to float than 8-bit ones', async (t) => {
   const profile = profileById('qualcomm-htp', profiles);
-  const parts = { ...{ modelPath: sample.model, profile }, calibrate: 'random:32', evaluate: 'random:16&from=0' };
-  const given = { ...parts, evaluate: 'random:16' };
+  const given = { ...{ modelPath: sample.model, profile }, calibrate: 'random:32', evaluate: 'random:16' };
   const wide = await build('fashion-ds', { ...given, precision: 'int8-16' });
   const graph = await readModel(path.join(dir, 'out', 'model.onnx'));
   t.equal(graph.opset('com.microsoft'), 1, 'Q and DQ of 16 bits are the runtime’s own before opset 21');
@@ -81,6 +80,41 @@ t.test('auto tries what the profile has, and the smallest within the accuracy is
   t.match(page, /<circle class="chosen"/);
   t.match(page, /<line class="budget"/, 'the budgets are lines of the charts');
   t.notMatch(page, /<script|https?:\/\/|NaN|undefined|Infinity/);
+});
+
+t.test('a search without time, or on hardware with float only, ends with what there is', async (t) => {
+  const budgets = { ...NO_BUDGETS, sizeRatio: 2 };
+  const quick = await build('mlp', { precision: 'w8', budgets, minutes: 0 });
+  t.match(quick.report, { method: 'w8', search: { met: true } });
+  const plain = { ...{ precision: 'auto', calibrate: 'random:16' }, profile: profileById('hailo-8', profiles) };
+  const { report } = await build('mlp', plain);
+  t.equal(report.method, 'float');
+  t.ok(report.notes.some((note) => /has no int8/.test(note)));
+});
+
+t.test('a precision that the runtime refuses is told, and float kept', async (t) => {
+  // Range has no half form, and whether one counts in floats only the runtime knows.
+  const net = tinyGraph({
+    inputs: { x: ['N', 8] },
+    outputs: ['y'],
+    constants: { limit: floats([], [8]), start: floats([], [0]), step: floats([], [1]) },
+    nodes: [
+      ['ReduceMax', ['x'], ['top'], { keepdims: 0 }],
+      ['Sub', ['top', 'top'], ['zero']],
+      ['Add', ['zero', 'limit'], ['end']],
+      ['Range', ['start', 'end', 'step'], ['r']],
+      ['Add', ['x', 'r'], ['y']],
+    ],
+  });
+  writeFileSync(path.join(dir, 'range.onnx'), encodeModel(net));
+  for (const parts of [{}, { budgets: { ...NO_BUDGETS, sizeRatio: 1 } }]) {
+    const { report } = await build('range', { precision: 'fp16', ...parts });
+    t.equal(report.method, 'float');
+    t.ok(
+      report.notes.some((note) => /fp16 does nothing for this model.*Range/s.test(note)),
+      report.notes.join(),
+    );
+  }
 });
 
 t.test('an LSTM in dynamic int8', async (t) => {
