@@ -24,6 +24,7 @@ const commands = {
   'bench:models': 'test/bench/models.ts',
   'bench:training': 'test/bench/training.ts',
   claims: 'test/bench/claims.ts',
+  'bench:loop': 'test/bench/loop.ts',
   'bench:codec': 'controller/compression/test/bench/codec.ts',
   'bench:compression': 'test/bench/compression.ts',
   'bench:serving': 'test/bench/serving.ts',

@@ -5,6 +5,7 @@ import { Clock } from '../common/clock.js';
 import { DomainEvents } from '../common/domain-events.js';
 import { newId } from '../common/ids.js';
 import { Periodic } from '../common/periodic.js';
+import type { ModelEntity } from '../models/model.entity.js';
 import { RolloutService } from '../rollouts/rollout.service.js';
 import { PlanHandler } from '../timing/plan-handler.js';
 import { VariantService } from '../variants/variant.service.js';
@@ -133,14 +134,15 @@ export class LoopService implements OnApplicationBootstrap, OnApplicationShutdow
     return { jobId: variant?.jobId ?? null, variantId: variant?.id ?? null };
   }
 
-  /** Noted before it is there: a kill between them leaves a decision without its rollout, which is made anew. */
+  /** Noted before it is there; one that was noted by a controller that died then is made now, under the same ids. */
   async #rollOut(
     { model, profile, status }: Subject,
     { variantId, recipe }: { variantId: string; recipe: string },
     told: NewDecision,
   ) {
-    const [decisionId, id] = [newId('dec'), newId('rol')];
-    await this.log.add({ ...told, id: decisionId, rolloutId: id });
+    const noted = await this.#unmade(model, profile, variantId);
+    const [decisionId, id] = noted ?? [newId('dec'), newId('rol')];
+    if (!noted) await this.log.add({ ...told, id: decisionId, rolloutId: id });
     try {
       await this.rollouts.create({
         ...{ id, decisionId, modelId: model.id, variantIds: [variantId], groups: GROUPS, start: true, createdBy: WHO },
@@ -150,11 +152,15 @@ export class LoopService implements OnApplicationBootstrap, OnApplicationShutdow
         gate: { p95Us: model.budget.p95Us, maxRegression: null, minDevices: 1 },
       });
     } catch (error) {
-      await this.log.add({
-        ...told,
-        action: 'rejected',
-        reason: `it could not be rolled out: ${errorBody(error).message}`,
-      });
+      const reason = `it could not be rolled out: ${errorBody(error).message}`;
+      await this.log.add({ ...told, action: 'rejected', reason });
     }
+  }
+
+  /** Ids of the newest decision, if it is about this rollout and the rollout is not there. */
+  async #unmade({ id, budgetChangedAt }: ModelEntity, profile: string, variantId: string) {
+    const [newest] = await this.decisions.of(id, profile, budgetChangedAt);
+    if (newest?.action !== 'rollout' || newest.variantId !== variantId || newest.rolloutId === null) return null;
+    return (await this.rollouts.find(newest.rolloutId)) ? null : ([newest.id, newest.rolloutId] as const);
   }
 }

@@ -90,6 +90,10 @@ export class RolloutService {
     this.#changed(id);
   }
 
+  find(id: string): Promise<RolloutEntity | null> {
+    return this.rollouts.find(id);
+  }
+
   async get(id: string): Promise<RolloutEntity> {
     const rollout = await this.rollouts.find(id);
     if (!rollout) throw NotFound({ what: 'rollout', id });

@@ -79,6 +79,7 @@ t.test('a controller that is killed between its note and the rollout is replaced
   t.equal((await work.rolloutRows.open(modelId)).length, 1, 'after the lease the next one makes it');
   await work.loop.tick(signal);
   t.equal((await work.rolloutRows.open(modelId)).length, 1, 'once');
+  t.strictSame(await story(modelId), ['rollout'], 'and nothing is decided twice');
 });
 
 t.test('what cannot be rolled out is rejected with its reason', async (t) => {
