@@ -35,7 +35,14 @@ t.test('a build without accuracy, without latency or not ready is no point', asy
 t.test('what devices measured wins over the proof', async (t) => {
   const [point] = pointsOf([{ ...int8, measured: measured(140) }]);
   t.equal(point?.latencyUs, 140);
-  t.equal(point?.onDevices, true);
+  t.equal(point?.source, 'devices');
+});
+
+t.test('then a trial on a device, then the table, then the proof', async (t) => {
+  const of = (change: object) => pointsOf([{ ...int8, ...change }]).map(({ latencyUs, source }) => [source, latencyUs]);
+  t.strictSame(of({ predictedUs: 120, trialUs: 130 }), [['devices', 130]]);
+  t.strictSame(of({ predictedUs: 120 }), [['predicted', 120]]);
+  t.strictSame(of({}), [['proof', 100]]);
 });
 
 t.test('the fastest build that keeps the accuracy budget is chosen, not the fastest', async (t) => {

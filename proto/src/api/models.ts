@@ -93,6 +93,9 @@ export const VariantRow = z.object({
   /** Latency in the proof, on the controller's machine; null where the profile does not fit it. */
   proofP50Us: z.number().nullable(),
   proofSpeedup: z.number().nullable(),
+  /** p50 by the latency table, and what one device measured before it served anywhere; microseconds. */
+  predictedUs: z.number().nullable(),
+  trialUs: z.number().nullable(),
   /** Measured on devices that serve it. */
   measured: MeasuredLatency.nullable(),
   accuracyOk: z.boolean().nullable(),

@@ -48,9 +48,10 @@ export class VariantViews {
 
 function toRow(variant: VariantEntity, model: ModelEntity, measured: MeasuredLatency | null): VariantRow {
   const { report } = variant;
-  const { id, modelId, profile, method, state, note, digest, jobId, error } = variant;
+  const { id, modelId, profile, method, state, note, digest, jobId, error, predictedUs, trialUs } = variant;
   return {
     ...{ id, modelId, profile, method, state, note, digest, jobId, error, measured },
+    ...{ predictedUs, trialUs },
     ...{ model: model.name, modelVersion: model.version, createdAt: variant.createdAt.toISOString() },
     ...{ sizeBytes: report?.variant.sizeBytes ?? null, sizeRatio: report?.sizeRatio ?? null },
     ...{ top1: report?.variant.top1 ?? null, top1Float: report?.float.top1 ?? null, n: report?.data?.n ?? null },

@@ -70,6 +70,7 @@ t.test('contended windows start nothing, unless the owner trusts them', async (t
 t.test('a controller that is killed between its note and the rollout is replaced by one that makes it', async (t) => {
   const { modelId } = await missing('killed');
   const dying = await restart(work);
+  dying.clock.offsetMs = work.clock.offsetMs;
   dying.rollouts.create = () => new Promise(() => undefined);
   void dying.loop.tick(signal);
   while ((await story(modelId)).length === 0) await new Promise((resolve) => setTimeout(resolve, 10));

@@ -11,6 +11,7 @@ import type {
   MeasurementView,
   ModelRow,
   ModelView,
+  OutlookView,
   Page,
   ProfileView,
   RolloutRow,
@@ -18,6 +19,7 @@ import type {
   SampleView,
   Session,
   SystemView,
+  TableView,
   User,
   VariantView,
 } from '@espalier/proto/api';
@@ -66,6 +68,16 @@ export const useJobs = () => usePages<JobView>('jobs', '/jobs');
 export const useJob = (id: string) => useOne<JobView>('job', `/jobs/${id}`);
 /** What the closed loop decided, newest first; of one model or of all. */
 export const useDecisions = (modelId?: string) => usePages<DecisionView>('decisions', '/decisions', { modelId });
+
+/** Latency tables of a model, one a profile; they are measured in minutes, and no event tells of each step. */
+export const useTables = (modelId: string) =>
+  useQuery({
+    queryKey: ['tables', modelId],
+    queryFn: ({ signal }) => read<TableView[]>(`/models/${modelId}/tables`, {}, signal),
+    refetchInterval: ({ state }) => (state.data?.some((one) => one.state === 'measuring') ? 3000 : false),
+  });
+/** What the closed loop would do now for a model, or what it waits for, by profile. */
+export const useOutlook = (modelId: string) => useOne<OutlookView[]>('decisions', '/decisions/now', { modelId });
 
 export const useProfiles = () => useOne<ProfileView[]>('profiles', '/profiles');
 export const useProfile = (id: string) => useOne<ProfileView>('profiles', `/profiles/${id}`);

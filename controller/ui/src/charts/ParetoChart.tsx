@@ -85,9 +85,11 @@ interface DotProps {
   readonly chosen: boolean;
 }
 
+const DASHES = { devices: undefined, predicted: '1 2', proof: '4 3' } as const;
+
 /** A build: filled on the front, hollow behind it, dashed when no device has timed it, ringed when chosen. */
 function Dot({ point, scales, onFront, chosen }: DotProps) {
-  const { row, latencyUs, accuracy, onDevices } = point;
+  const { row, latencyUs, accuracy, source } = point;
   const x = scales.x(latencyUs);
   const y = scales.y(accuracy);
   const radius = scales.r(row.sizeBytes ?? 0);
@@ -101,10 +103,10 @@ function Dot({ point, scales, onFront, chosen }: DotProps) {
         cy={y}
         r={radius}
         fill={onFront ? 'var(--series-1)' : 'var(--mantine-color-body)'}
-        fillOpacity={onDevices ? 1 : 0.3}
+        fillOpacity={source === 'devices' ? 1 : 0.3}
         stroke="var(--series-1)"
         strokeWidth={2}
-        strokeDasharray={onDevices ? undefined : '3 2'}
+        strokeDasharray={DASHES[source]}
       />
       <text x={x + radius + 9} y={y - 4} style={{ fill: 'var(--text)' }}>
         {name}
@@ -141,7 +143,7 @@ export function ParetoChart({ profile, points, budget, chosenId }: Props) {
         ))}
       </svg>
       <figcaption className="muted small">
-        {s.legend} {s.proof}
+        {s.legend} {s.proof} {points.some(({ source }) => source === 'predicted') && s.predicted}
       </figcaption>
     </figure>
   );

@@ -7,16 +7,24 @@ export interface Point {
   readonly latencyUs: number;
   /** Percent; higher is better. */
   readonly accuracy: number;
-  /** True when devices measured the latency; false when it is the proof's, on the controller's machine. */
-  readonly onDevices: boolean;
+  /** Where the latency is from: devices, a device's trial of it, the latency table, or the proof on the controller's machine. */
+  readonly source: 'devices' | 'predicted' | 'proof';
 }
 
-/** The ready builds that have both figures. A latency that devices measured wins over the proof's. */
+/** The best figure there is: what devices measured, else what their table says, else the proof's. */
+function latencyOf(row: VariantRow): Pick<Point, 'latencyUs' | 'source'> | null {
+  const onDevice = row.measured?.p50Us ?? row.trialUs;
+  if (onDevice !== null) return { latencyUs: onDevice, source: 'devices' };
+  if (row.predictedUs !== null) return { latencyUs: row.predictedUs, source: 'predicted' };
+  return row.proofP50Us === null ? null : { latencyUs: row.proofP50Us, source: 'proof' };
+}
+
+/** The ready builds that have both figures. */
 export function pointsOf(rows: readonly VariantRow[]): Point[] {
   return rows.flatMap((row) => {
-    const latencyUs = row.measured?.p50Us ?? row.proofP50Us;
-    if (row.state !== 'ready' || row.top1 === null || latencyUs === null || latencyUs <= 0) return [];
-    return [{ row, latencyUs, accuracy: row.top1, onDevices: row.measured !== null }];
+    const latency = latencyOf(row);
+    if (row.state !== 'ready' || row.top1 === null || latency === null || latency.latencyUs <= 0) return [];
+    return [{ row, accuracy: row.top1, ...latency }];
   });
 }
 

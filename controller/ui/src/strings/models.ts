@@ -47,9 +47,20 @@ export const models = {
   budgetP95: (latency: string) => `p95 ≤ ${latency}`,
   budgetSize: (size: string) => `≤ ${size}`,
   budgetSaved: 'Budget saved.',
-  autoLabel: 'Optimize by itself when the budget is missed',
-  autoOn: 'The closed loop is on for this model.',
-  autoOff: 'The closed loop is off for this model.',
+  switches: {
+    autoOptimize: 'Optimize by itself when the budget is missed',
+    requireApproval: 'Ask a person before each rollout',
+    trustContended: 'Act on windows in which others used the processor too',
+  },
+  switched: {
+    autoOptimize: (on: boolean) => `The closed loop is ${on ? 'on' : 'off'} for this model.`,
+    requireApproval: (on: boolean) =>
+      on ? 'Rollouts of the closed loop wait for a person.' : 'Rollouts start by themselves.',
+    trustContended: (on: boolean) => (on ? 'Contended windows count too.' : 'Only clean windows count.'),
+  },
+  outlookOf: (kind: string, reason: string) => (kind === 'wait' ? `waits: ${reason}` : `next: ${reason}`),
+  automatic: 'By itself',
+  stopProfile: (profile: string) => `Optimize by itself for ${profile}`,
   fleetTitle: 'On the fleet',
   fleetEmpty: 'No device is enrolled yet.',
   profile: 'Profile',

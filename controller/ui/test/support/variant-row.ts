@@ -20,6 +20,8 @@ export const variantRow = (part: Partial<VariantRow>): VariantRow => ({
   broken: 0,
   proofP50Us: 100,
   proofSpeedup: 1,
+  predictedUs: null,
+  trialUs: null,
   measured: null,
   accuracyOk: true,
   jobId: null,

@@ -1,50 +1,23 @@
 import type { ModelView } from '@espalier/proto/api';
-import { Switch } from '@mantine/core';
 import { useParams } from 'wouter';
-import { useChange } from '../../api/mutations';
 import { useModel } from '../../api/queries';
 import { DeleteButton } from '../../components/DeleteButton';
 import { Loaded } from '../../components/Loaded';
 import { May } from '../../components/May';
 import { Page, Section } from '../../components/Page';
-import { undoToast } from '../../components/toasts';
 import { common } from '../../strings/common';
 import { models as s } from '../../strings/models';
 import { BudgetForm } from './BudgetForm';
 import { FleetTable } from './FleetTable';
 import { Info } from './Info';
+import { LatencyTables } from './LatencyTables';
+import { LoopSwitches } from './LoopSwitches';
 import { ModelDecisions } from './ModelDecisions';
 import { Optimize } from './Optimize';
 import { PickData } from './PickData';
 import { PreprocessForm } from './PreprocessForm';
 import { Tradeoffs } from './Tradeoffs';
 import { VariantTable } from './VariantTable';
-
-const touches = ['model', 'models', 'fleet'] as const;
-
-/** The closed loop's switch. Reversible, so it acts at once and can be taken back. */
-function AutoSwitch({ model }: { readonly model: ModelView }) {
-  const path = `/models/${model.id}`;
-  const flip = useChange({ touches });
-  const set = (autoOptimize: boolean) =>
-    flip.mutate(
-      { method: 'PATCH', path, body: { autoOptimize } },
-      {
-        onSuccess: () =>
-          undoToast(autoOptimize ? s.autoOn : s.autoOff, () =>
-            flip.mutate({ method: 'PATCH', path, body: { autoOptimize: !autoOptimize } }),
-          ),
-      },
-    );
-  return (
-    <Switch
-      label={s.autoLabel}
-      checked={model.autoOptimize}
-      disabled={flip.isPending}
-      onChange={(event) => set(event.currentTarget.checked)}
-    />
-  );
-}
 
 /** Cannot be undone, so it names what it hits and asks for the name. */
 function RemoveModel({ model }: { readonly model: ModelView }) {
@@ -87,7 +60,7 @@ export default function ModelPage() {
                 <Section title={s.budgetTitle}>
                   <div className="card stack">
                     <BudgetForm key={data.id} model={data} />
-                    <AutoSwitch model={data} />
+                    <LoopSwitches model={data} />
                   </div>
                 </Section>
               </div>
@@ -100,7 +73,8 @@ export default function ModelPage() {
             <Section title={s.fleetTitle}>
               <FleetTable model={data} />
             </Section>
-            <ModelDecisions modelId={data.id} />
+            <ModelDecisions model={data} />
+            <LatencyTables model={data} />
             <Section title={s.info}>
               <div className="stack">
                 <Info model={data} />
