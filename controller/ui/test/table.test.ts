@@ -12,6 +12,8 @@ t.test('a straight line has no knee, and neither has one that rises', async (t) 
 
 t.test('it is where less begins to be saved', async (t) => {
   t.same(kneeOf(curve(40, 21, 20, 19, 18)), { work: 4, us: 21 });
+  const twice = [...curve(40, 21, 20, 19, 18), { work: 4, us: 25 }];
+  t.same(kneeOf(twice), { work: 4, us: 23 }, 'widths that round to the same network count once');
 });
 
 t.test('rows that no width changes are not shown, the slowest comes first', async (t) => {

@@ -1,7 +1,7 @@
 import { scaleLinear } from 'd3-scale';
 import { formatShare } from '../components/format';
 import { charts as s } from '../strings/charts';
-import { kneeOf, type TableRow, wholeWork } from './table';
+import { columnShares, kneeOf, type TableRow } from './table';
 
 const CELL = { width: 64, height: 26 };
 const EDGE = { left: 250, top: 26 };
@@ -18,8 +18,8 @@ interface Props {
 
 /** Operators by width: a cell is darker the longer it takes; the knee of a row is framed. */
 export function HeatMap({ rows, chosen, onChoose }: Props) {
-  const columns = Math.max(...rows.map(({ points }) => points.length));
-  const width = EDGE.left + columns * CELL.width + 8;
+  const shares = columnShares(rows);
+  const width = EDGE.left + shares.length * CELL.width + 8;
   const most = Math.max(...rows.map(({ points }) => points[0]?.us ?? 0));
   const depth = scaleLinear([0, most], [0.06, 0.72]);
   return (
@@ -28,9 +28,10 @@ export function HeatMap({ rows, chosen, onChoose }: Props) {
       <text x={EDGE.left - 8} y={16} textAnchor="end">
         {s.operator}
       </text>
-      {rows[0]?.points.map(({ work }, column) => (
-        <text key={work} x={EDGE.left + (column + 0.5) * CELL.width} y={16} textAnchor="middle">
-          {column === 0 ? s.whole : formatShare(work / wholeWork(rows[0]!))}
+      {shares.map((share, column) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: a column is its place
+        <text key={column} x={EDGE.left + (column + 0.5) * CELL.width} y={16} textAnchor="middle">
+          {column === 0 ? s.whole : formatShare(share)}
         </text>
       ))}
       {rows.map((row, at) => (
@@ -72,7 +73,8 @@ function HeatRow({ row, y, isChosen, opacity, onChoose }: RowProps) {
         {short(row.node)} · {row.op}
       </text>
       {row.points.map((point, column) => (
-        <g key={point.work}>
+        // biome-ignore lint/suspicious/noArrayIndexKey: a column is its place, and two may have the same work
+        <g key={column}>
           <title>{`${row.node}: ${us(point.us)} µs, ${point.work} ${s.work}`}</title>
           <rect
             x={EDGE.left + column * CELL.width + 1}
@@ -82,7 +84,7 @@ function HeatRow({ row, y, isChosen, opacity, onChoose }: RowProps) {
             rx={3}
             fill="var(--series-1)"
             fillOpacity={opacity(point.us)}
-            stroke={point === knee ? 'var(--series-2)' : 'none'}
+            stroke={point.work === knee?.work ? 'var(--series-2)' : 'none'}
             strokeWidth={2}
           />
           <text

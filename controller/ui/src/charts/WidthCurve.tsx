@@ -2,14 +2,14 @@ import { scaleLinear } from 'd3-scale';
 import { line } from 'd3-shape';
 import { formatShare } from '../components/format';
 import { charts as s } from '../strings/charts';
-import { kneeOf, type TablePoint, type TableRow, wholeWork } from './table';
+import { byWork, kneeOf, type TablePoint, type TableRow, wholeWork } from './table';
 
 const [WIDTH, HEIGHT] = [640, 200];
 const EDGE = { left: 56, right: 24, top: 14, bottom: 40 };
 
 /** One operator: what each width takes, the straight line that widths are chosen by, and where the curve bends. */
 export function WidthCurve({ row }: { readonly row: TableRow }) {
-  const points = [...row.points].sort((a, b) => a.work - b.work);
+  const points = byWork(row.points);
   const most = wholeWork(row);
   const x = scaleLinear([0, most], [EDGE.left, WIDTH - EDGE.right]);
   const y = scaleLinear([0, 1.15 * Math.max(...points.map(({ us }) => us))], [HEIGHT - EDGE.bottom, EDGE.top]);

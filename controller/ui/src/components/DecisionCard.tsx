@@ -64,7 +64,9 @@ export function DecisionCard({ decision, isOpen = false }: Props) {
         {recipe && ` · ${s.recipe(recipe)}`}
         {trigger && ` · ${s.because(s.triggers[trigger])}`}
       </span>
-      <Facts of={Object.entries(numbers).map(([name, value]) => formatFigure(name, value))} />
+      <Facts
+        of={Object.entries(numbers).flatMap(([name, value]) => (value === null ? [] : [formatFigure(name, value)]))}
+      />
       <Skipped decision={decision} />
       <div className="row small">
         {jobId && <Link href={`/jobs/${jobId}`}>{s.job}</Link>}
