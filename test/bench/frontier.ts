@@ -4,10 +4,13 @@
  *
  *   node test/bench/frontier.ts [--json] [--only REGEX] [--long]
  */
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { binary } from './frontier/binary.ts';
-import type { Row } from './training/row.ts';
+import { exits } from './frontier/exits.ts';
+import { search } from './frontier/search.ts';
+import type { Bench, Row } from './training/row.ts';
 
 const { values } = parseArgs({
   options: { json: { type: 'boolean' }, only: { type: 'string' }, long: { type: 'boolean' } },
@@ -17,7 +20,9 @@ const describe = ({ id, value, unit, reference, n, note }: Row): string =>
   `${id}: ${value} ${unit} (reference: ${reference}; n ${n})${note ? `; ${note}` : ''}\n`;
 
 const wanted = new RegExp(values.only ?? '');
-for (const bench of [binary].filter(({ id, long }) => wanted.test(id) && (values.long || !long))) {
+const all: Bench[] = [binary, exits, search].filter(({ id, long }) => wanted.test(id) && (values.long || !long));
+if (!existsSync(data)) process.stderr.write(`Rows of real models are left out: they are not at ${data}.\n`);
+for (const bench of all.filter((one) => one === binary || existsSync(data))) {
   process.stderr.write(`${bench.id} ...\n`);
   for (const row of await bench.measure(data)) {
     process.stdout.write(values.json ? `${JSON.stringify(row)}\n` : describe(row));

@@ -9,7 +9,7 @@ import { defaultOptions, Session } from '@espalier/compression/runtime/session';
 import { graphOf } from '@espalier/compression/train/graph-of';
 import { Tape } from '@espalier/compression/train/tape';
 import { Tensor } from 'onnxruntime-node';
-import type { Row } from '../training/row.ts';
+import type { Bench, Row } from '../training/row.ts';
 
 const ROUNDS = 40;
 const RUNS = 5;
@@ -99,10 +99,9 @@ async function measureLayer(shape: BinaryShape): Promise<Row[]> {
   ];
 }
 
-export const binary = {
+export const binary: Bench = {
   id: 'binary',
-  long: false,
-  async measure(): Promise<Row[]> {
+  async measure() {
     const rows: Row[] = [];
     for (const layer of LAYERS) rows.push(...(await measureLayer(shapeOf(layer))));
     return rows;

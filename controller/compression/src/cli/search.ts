@@ -5,6 +5,7 @@ import { openDataset } from '../data/dataset.js';
 import type { BatchOptions } from '../data/feeds.js';
 import { findPreprocess, writePreprocess } from '../data/preprocess.js';
 import { readChecked } from '../inspect.js';
+import { measureShare } from '../latency/measure-share.js';
 import { readTable } from '../latency/read-table.js';
 import { encodeModel, writeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
@@ -57,7 +58,7 @@ export const searchCommand = (terminal: Terminal, signal: AbortSignal): Command 
     .action((model: string, flags: Flags) => run(model, flags, terminal, signal));
 
 async function run(model: string, flags: Flags, terminal: Terminal, signal: AbortSignal): Promise<void> {
-  const { alignment } = await chooseProfile(flags.profile, flags.profiles);
+  const profile = await chooseProfile(flags.profile, flags.profiles);
   const table = await readTable(flags.table);
   const original = await readChecked(model);
   const { record: preprocess } = await findPreprocess(model, original, flags.preprocess);
@@ -67,7 +68,14 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
   const data = await openDataset(flags.data);
   const feeding = { inputs, preprocess, batchSize: 32, seed, limit: samples, signal };
   const { graph } = await prepare(original, data, feeding);
-  const subject = await orderPruning(graph, { importance: 'obs', alignment, tied: false, data, feeding, seed });
+  const subject = await orderPruning(graph, {
+    importance: 'obs',
+    alignment: profile.alignment,
+    tied: false,
+    data,
+    feeding,
+    seed,
+  });
   const started = performance.now();
   const result = await search(subject, {
     ...{ table, latency, method, evaluations, seed, signal },
@@ -76,13 +84,14 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
   const seconds = (performance.now() - started) / 1000;
   const best = await result.build(result.best.genome);
   await writeModel(best, flags.output);
+  const measuredShare = await measureShare(subject, best, { profile, precision: table.key.precision });
   const judged = flags.evaluate ? await judge(original, best, result, flags.evaluate, feeding) : null;
   const summary = {
     ...{ model: modelName(model), method, seed, evaluations: result.evaluations, seconds },
     ...{ wholeUs: table.anchorUs, budgetUs: result.budgetUs, genes: result.space.genes },
-    ...{ best: result.best, knapsack: result.knapsack, front: result.front, evaluation: judged },
+    ...{ best: result.best, knapsack: result.knapsack, front: result.front, evaluation: judged, measuredShare },
   };
-  terminal.out(flags.json ? `${JSON.stringify(summary)}\n` : describe(result, judged));
+  terminal.out(flags.json ? `${JSON.stringify(summary)}\n` : describe(result, measuredShare, judged));
 }
 
 interface Judged {
@@ -120,13 +129,18 @@ function textOf({ latencyUs, divergence, top1 }: Candidate, wholeUs: number): st
   return `${latencyUs.toFixed(0)} us by the table (${kept}%), ${divergence.toFixed(4)} nats from the model${right}`;
 }
 
-function describe({ best, knapsack, space, evaluations }: SearchResult, judged: Judged | null): string {
+function describe(
+  { best, knapsack, space, evaluations }: SearchResult,
+  measuredShare: number,
+  judged: Judged | null,
+): string {
   const rows = space.genes.flatMap(({ id, kind, values }, at) => {
     const [chosen, whole] = [values[best.genome[at]!]!, values.at(-1)!];
     return chosen === whole ? [] : [[kind, id, String(whole), String(chosen)]];
   });
   const lines = [
     `Best of ${evaluations}: ${textOf(best, space.wholeUs)}`,
+    `Measured on this machine: ${(100 * measuredShare).toFixed(1)}% of the model's latency`,
     `Knapsack over widths: ${knapsack ? textOf(knapsack, space.wholeUs) : 'finds none within the latency'}`,
     ...(judged
       ? [`Top-1 of ${judged.n}: ${judged.top1}%, the knapsack's ${judged.top1Knapsack}%, whole ${judged.top1Whole}%`]
