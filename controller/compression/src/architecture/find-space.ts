@@ -33,6 +33,24 @@ function groupsOf(graph: Graph, node: Node, groups: readonly Group[]): Group[] {
 const isCarrier = (graph: Graph, node: Node): boolean =>
   node.opType === 'Conv' && graph.constantOf(node, 1)?.dims[1] === 1;
 
+/**
+ * The fixed parts, scaled down where all operators together would take longer than the whole network did: a profiler adds
+ * its own time to every operator, and a block that is left out must not be credited with it.
+ */
+export function withinWhole(nodes: readonly NodeCost[], wholeUs: number): NodeCost[] {
+  const sum = (of: (node: NodeCost) => number): number => nodes.reduce((total, node) => total + of(node), 0);
+  const left = Math.max(0, wholeUs - sum(({ movingUs }) => movingUs));
+  const factor = Math.min(
+    1,
+    left /
+      Math.max(
+        1e-9,
+        sum(({ fixedUs }) => fixedUs),
+      ),
+  );
+  return nodes.map((node) => ({ ...node, fixedUs: factor * node.fixedUs }));
+}
+
 /** @param table of this network, whose rows say what an operator costs */
 export function findSpace(subject: Prunable, table: LatencyTable): FoundSpace {
   const { graph, shapes, groups, steps } = subject;
@@ -70,5 +88,5 @@ export function findSpace(subject: Prunable, table: LatencyTable): FoundSpace {
       },
     ];
   });
-  return { space: { genes, nodes, wholeUs: table.anchorUs }, blocks };
+  return { space: { genes, nodes: withinWhole(nodes, table.anchorUs), wholeUs: table.anchorUs }, blocks };
 }

@@ -9,6 +9,18 @@ import { randomFrom } from '@espalier/compression/data/feeds';
 import { floatsOf, type Tensor } from '@espalier/compression/onnx/tensor';
 import { macsOf } from '@espalier/compression/prune/macs';
 import { orderPruning } from '@espalier/compression/prune/prunable';
+
+<<<<<<< HEAD:controller/compression/test/architecture/search.test.ts
+=======
+
+import { findBlocks, shrinkWindow, skipBlock } from '@espalier/compression/search/blocks';
+import { withinWhole } from '@espalier/compression/search/find-space';
+import { type Candidate, search, withCandidate } from '@espalier/compression/search/search';
+import { METHODS, searcherOf } from '@espalier/compression/search/searchers';
+import { fitToBudget, latencyOf, type Space, wholeGenome } from '@espalier/compression/search/space';
+
+>>>>>>> f1c0fd9 (fix(compression): a block that is left out is not credited with the profiler's time):controller/compression/test/search/search.test.ts
+
 import type { LatencyTable } from '@espalier/proto';
 import t from 'tap';
 import { distance, floats, noise, run, tinyGraph } from '../support/tiny.ts';
@@ -34,6 +46,12 @@ t.test('latency: widths, a smaller window and a block left out each take off wha
   t.equal(latencyOf(toy, whole.with(0, 1)), 95, 'half of the channels');
   t.equal(latencyOf(toy, whole.with(7, 0)), 100 - 25 + 9, '3x3 of 5x5');
   t.equal(latencyOf(toy, whole.with(6, 0)), 89, 'with its fixed part');
+});
+
+t.test('what a profiler adds to every operator is not credited to a block that goes', async (t) => {
+  const costs = withinWhole(toy.nodes, 88);
+  t.equal(costs[5]!.fixedUs, 0.5, 'of 85 us moving and 6 us fixed only 3 are left for the fixed parts');
+  t.strictSame(withinWhole(toy.nodes, 200), toy.nodes);
 });
 
 t.test('every proposal keeps to the budget, spends it, and leaves decided genes alone', async (t) => {
