@@ -1,5 +1,5 @@
 /** One layer three ways, by turns on one thread: bit-packed, float and int8. The binary time has packing and scaling in it. */
-import type { BinaryShape } from '@espalier/compression/binary/kernel-code';
+import type { BinaryShape } from '@espalier/compression/binary/layout';
 import { PackedConv } from '@espalier/compression/binary/packed-conv';
 import { randomFrom } from '@espalier/compression/data/feeds';
 import { encodeModel } from '@espalier/compression/onnx/codec';

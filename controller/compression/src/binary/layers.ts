@@ -2,7 +2,7 @@
 import type { Graph } from '../onnx/graph.js';
 import { intOf, intsOf, type Node } from '../onnx/node.js';
 import { floatsOf } from '../onnx/tensor.js';
-import { FILTER_BLOCK, WORD } from './kernel-code.js';
+import { FILTER_BLOCK, WORD } from './layout.js';
 import type { BinaryLayer } from './packed-conv.js';
 
 type Shapes = ReadonlyMap<string, readonly number[]>;

@@ -3,16 +3,8 @@
  * by XOR and population count, and scaled for each filter. The image lies as [height, width, channels].
  */
 import { BinaryUnfit } from '../errors.js';
-import {
-  type BinaryShape,
-  FILTER_BLOCK,
-  kernelModule,
-  type Sizes,
-  sizesOf,
-  stepsOf,
-  WORD,
-  weightPlace,
-} from './kernel-code.js';
+import { kernelModule } from './kernel-code.js';
+import { type BinaryShape, FILTER_BLOCK, type Sizes, sizesOf, stepsOf, WORD, weightPlace } from './layout.js';
 
 const PAGE_BYTES = 65_536;
 

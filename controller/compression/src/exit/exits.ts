@@ -3,20 +3,18 @@ import type { Preprocess, StagedModel, TensorSpec } from '@espalier/proto';
 import { type Dataset, subset } from '../data/content.js';
 import { type BatchOptions, batches, firstFeeds } from '../data/feeds.js';
 import { DataUnfit, ExitUnfit } from '../errors.js';
-import { cloneGraph, encodeModel } from '../onnx/codec.js';
-import { Graph } from '../onnx/graph.js';
-import { removeDead } from '../passes/remove-dead.js';
+import { encodeModel } from '../onnx/codec.js';
+import type { Graph } from '../onnx/graph.js';
 import { totalMacs } from '../prune/macs.js';
 import { prepare } from '../recipe/prepare.js';
 import { runShapes } from '../runtime/run-shapes.js';
 import { Session } from '../runtime/session.js';
 import { logitsOf } from '../train/build.js';
-import { TrainRecipe } from '../train/recipe.js';
-import { train } from '../train/train.js';
 import { chooseCuts, findCuts } from './cuts.js';
 import { fitHeads } from './fit-heads.js';
-import { addHeads, type Exit, type HeadKind } from './heads.js';
+import { addHeads, type HeadKind } from './heads.js';
 import { splitStages } from './split.js';
+import { teach } from './teach.js';
 import { chooseThresholds, EXITS_MAX, fitTemperature, rightOf, type ThresholdChoice } from './thresholds.js';
 
 /** Of the samples, one in so many is kept from training when thresholds have no data of their own. */
@@ -67,48 +65,6 @@ function placesOf(graph: Graph, shapes: ReadonlyMap<string, readonly number[]>, 
   if (wanted.length === 0) throw unfit(model, 'no feature map of it alone leads on');
   if (wanted.length > EXITS_MAX) throw unfit(wanted[EXITS_MAX]!, `there are at most ${EXITS_MAX} exits`);
   return known.filter((value) => wanted.includes(value));
-}
-
-/** A copy that returns nothing but some of its outputs, in this order. */
-function upTo(graph: Graph, values: readonly string[]): Graph {
-  const { shell, nodes, constants, inputs, outputs } = cloneGraph(graph);
-  const kept = values.map((value) => outputs.find(({ name }) => name === value)!);
-  const part = new Graph(shell, { nodes: [...nodes], constants, inputs: [...inputs], outputs: kept });
-  removeDead.run(part);
-  return part;
-}
-
-/** Heads first, on the frozen network; then, where it is asked for, all of it together. */
-async function teach(
-  headed: { graph: Graph; exits: readonly Exit[] },
-  teacher: Graph,
-  data: Dataset,
-  options: ExitsOptions,
-): Promise<Graph> {
-  const { epochs, jointEpochs, input, preprocess, seed, workers, signal, onProgress } = options;
-  const own = new Set(teacher.constants.keys());
-  const exits = headed.exits.map(({ logits }) => logits);
-  const common = { data, input, preprocess, seed, workers, signal, teacher };
-  const distill = { weight: 0.7, temperature: { from: 2, to: 2 } };
-  const steps = epochs + jointEpochs;
-  let graph = cloneGraph(headed.graph);
-  if (epochs > 0) {
-    const optimizer = { kind: 'adamw', rate: 0.002 };
-    const recipe = TrainRecipe.parse({ freshNorm: false, stages: [{ name: 'heads', epochs, distill, optimizer }] });
-    const isFrozen = (name: string): boolean => own.has(name);
-    const tell = ({ share }: { share: number }) => onProgress?.((share * epochs) / steps, 'training the heads');
-    // What lies behind the last exit is not computed: nothing of it learns.
-    const front = upTo(graph, exits.toReversed());
-    const trained = await train(front, { ...common, exits: exits.slice(0, -1), recipe, isFrozen, onProgress: tell });
-    for (const [name, tensor] of trained.graph.constants) if (!isFrozen(name)) graph.constants.set(name, tensor);
-  }
-  if (jointEpochs > 0) {
-    const recipe = TrainRecipe.parse({ stages: [{ name: 'joint', epochs: jointEpochs, distill }] });
-    const tell = ({ share }: { share: number }) =>
-      onProgress?.((epochs + share * jointEpochs) / steps, 'training the whole');
-    ({ graph } = await train(graph, { ...common, exits, recipe, onProgress: tell }));
-  }
-  return graph;
 }
 
 /** The named values for all samples, each [n, classes]. */

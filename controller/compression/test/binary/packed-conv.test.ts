@@ -1,6 +1,6 @@
 /** The bit-packed convolution against the same signs as floats in ONNX Runtime: whole numbers, so they must be equal. */
 
-import type { BinaryShape } from '@espalier/compression/binary/kernel-code';
+import type { BinaryShape } from '@espalier/compression/binary/layout';
 import { PackedConv } from '@espalier/compression/binary/packed-conv';
 import { signed, unsigned } from '@espalier/compression/binary/wasm';
 import { floatsOf } from '@espalier/compression/onnx/tensor';
