@@ -1,10 +1,11 @@
 /** Search against the knapsack over widths, and against random search with as many evaluations; latency measured as int8. */
+
+import { search as searchNetworks } from '@espalier/compression/architecture/search';
+import { METHODS } from '@espalier/compression/architecture/searchers';
 import { openDataset } from '@espalier/compression/data/dataset';
 import { measureShare } from '@espalier/compression/latency/measure-share';
 import { profileOps } from '@espalier/compression/latency/profile-ops';
 import { orderPruning } from '@espalier/compression/prune/prunable';
-import { search as searchNetworks } from '@espalier/compression/search/search';
-import { METHODS } from '@espalier/compression/search/searchers';
 import { type Bench, profile, type Row, rounded, SEED } from '../training/row.ts';
 import { cifarSpec, Subject } from '../training/subject.ts';
 

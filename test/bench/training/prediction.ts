@@ -2,7 +2,8 @@
 
 import { openDataset } from '@espalier/compression/data/dataset';
 import { randomFrom } from '@espalier/compression/data/feeds';
-import { profileOps, timedBuild, timingSamples } from '@espalier/compression/latency/profile-ops';
+import { timedBuild } from '@espalier/compression/latency/plan';
+import { profileOps, timingSamples } from '@espalier/compression/latency/profile-ops';
 import { LatencyCosts } from '@espalier/compression/latency/table';
 import { cutTo } from '@espalier/compression/prune/fit';
 import { orderPruning, type Prunable } from '@espalier/compression/prune/prunable';

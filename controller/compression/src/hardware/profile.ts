@@ -76,6 +76,12 @@ const LatencyRow = z.strictObject({
   p50Us: z.number().positive(),
 });
 
+/** Names of the rewrites that a profile may ask for. */
+const REWRITES = [
+  ...(['crop-average-pool', 'fold-pad'] as const),
+  ...(['recognize-hard-swish', 'recognize-silu', 'recognize-gelu', 'recognize-layer-norm'] as const),
+] as const;
+
 /** A hardware profile, whole: what {@link loadProfiles} gives after `extends` was resolved. */
 export const HardwareProfile = z.strictObject({
   id: z.string().regex(/^[a-z0-9][a-z0-9-]*$/),
@@ -93,8 +99,11 @@ export const HardwareProfile = z.strictObject({
   shapes: Shapes,
   /** Operators that run and are better replaced, each with by what and why: a note of the report when a model has one. */
   advice: z.record(z.string(), z.string()),
-  /** Exact rewrites before quantization, for what the device's compiler does not take as it is. */
-  rewrites: z.array(z.enum(['crop-average-pool', 'fold-pad'])),
+  /**
+   * Exact rewrites before quantization: for what the device's compiler does not take as it is, and operators written out in
+   * smaller ones that its kernels run faster as one.
+   */
+  rewrites: z.array(z.enum(REWRITES)),
   memory: Memory,
   /** Files that a build can be, the first by default. */
   outputs: z.array(z.enum(['onnx', 'tflite'])).min(1),

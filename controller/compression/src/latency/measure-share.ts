@@ -3,7 +3,8 @@ import type { Graph } from '../onnx/graph.js';
 import type { Prunable } from '../prune/prunable.js';
 import { measurePair } from '../recipe/latency.js';
 import { Session } from '../runtime/session.js';
-import { timedBuild, timingSamples } from './profile-ops.js';
+import { timedBuild } from './plan.js';
+import { timingSamples } from './profile-ops.js';
 
 /** The latency of a variant as a share of its parent's, both built alike and timed by turns on this machine. */
 export async function measureShare(

@@ -35,6 +35,15 @@ interface PlanOptions {
   readonly precision: 'int8' | 'float32';
 }
 
+/** The file of a network that is timed, of the precision asked for. */
+export async function timedBuild(
+  graph: Graph,
+  { profile, precision }: PlanOptions,
+  samples: readonly Batch[],
+): Promise<Uint8Array> {
+  return encodeModel(precision === 'int8' ? await sketchInt8(graph, profile, samples) : graph);
+}
+
 /** @param samples a few samples, one a batch, as devices see them */
 export async function* planNetworks(
   subject: Prunable,
@@ -44,7 +53,7 @@ export async function* planNetworks(
   for (const share of SHARES) {
     subject.feeding.signal?.throwIfAborted();
     const { graph } = share === 1 ? subject : await cutTo(subject, uniformWidths(subject, share));
-    const bytes = encodeModel(precision === 'int8' ? await sketchInt8(graph, profile, samples) : graph);
+    const bytes = await timedBuild(graph, { profile, precision }, samples);
     yield { share, bytes, works: worksOf(graph, await runShapes(graph, samples[0]!.feeds)) };
   }
 }

@@ -8,6 +8,9 @@ export type AttributeValue = number | readonly number[] | { readonly float: numb
 export const floatAttribute = (name: string, value: number): AttributeProto =>
   create(AttributeProtoSchema, { name, type: Kind.FLOAT, f: value });
 
+export const textAttribute = (name: string, value: string): AttributeProto =>
+  create(AttributeProtoSchema, { name, type: Kind.STRING, s: new TextEncoder().encode(value) });
+
 /** The attributes of a node, written as a record. */
 export const attributesFrom = (values: Readonly<Record<string, AttributeValue>>): AttributeProto[] =>
   Object.entries(values).map(([name, value]) => {

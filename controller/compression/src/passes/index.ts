@@ -8,6 +8,10 @@ import { normalizeGemm } from './normalize-gemm.js';
 import { padInputChannels } from './pad-input-channels.js';
 import type { Pass } from './pass.js';
 import { raiseOpset } from './raise-opset.js';
+import { recognizeGelu } from './recognize-gelu.js';
+import { recognizeHardSwish } from './recognize-hard-swish.js';
+import { recognizeLayerNorm } from './recognize-layer-norm.js';
+import { recognizeSilu } from './recognize-silu.js';
 import { removeDead } from './remove-dead.js';
 import { shortcutToConv } from './shortcut-to-conv.js';
 
@@ -28,9 +32,14 @@ export const preparation: readonly Pass[] = [
 const REWRITES: Readonly<Record<HardwareProfile['rewrites'][number], Pass>> = {
   'crop-average-pool': cropAveragePool,
   'fold-pad': foldPad,
+  'recognize-hard-swish': recognizeHardSwish,
+  'recognize-silu': recognizeSilu,
+  'recognize-gelu': recognizeGelu,
+  'recognize-layer-norm': recognizeLayerNorm,
 };
 
-export const rewriting = ({ rewrites }: HardwareProfile): Pass[] => rewrites.map((name) => REWRITES[name]);
+export const rewriting = ({ rewrites }: HardwareProfile): Pass[] =>
+  rewrites.length > 0 ? [...rewrites.map((name) => REWRITES[name]), removeDead] : [];
 
 /** Exact rewrites of the quantized graph, for what the profile's kernels like. */
 export const finishing = ({ alignment }: HardwareProfile): Pass[] =>

@@ -1,6 +1,7 @@
 /** Searches: proposals keep to their budget and get better, and a network with a known best is found again. */
 
 import { findBlocks, shrinkWindow, skipBlock } from '@espalier/compression/architecture/blocks';
+import { withinWhole } from '@espalier/compression/architecture/find-space';
 import { type Candidate, search, withCandidate } from '@espalier/compression/architecture/search';
 import { METHODS, searcherOf } from '@espalier/compression/architecture/searchers';
 import { fitToBudget, latencyOf, type Space, wholeGenome } from '@espalier/compression/architecture/space';
@@ -9,17 +10,6 @@ import { randomFrom } from '@espalier/compression/data/feeds';
 import { floatsOf, type Tensor } from '@espalier/compression/onnx/tensor';
 import { macsOf } from '@espalier/compression/prune/macs';
 import { orderPruning } from '@espalier/compression/prune/prunable';
-
-<<<<<<< HEAD:controller/compression/test/architecture/search.test.ts
-=======
-
-import { findBlocks, shrinkWindow, skipBlock } from '@espalier/compression/search/blocks';
-import { withinWhole } from '@espalier/compression/search/find-space';
-import { type Candidate, search, withCandidate } from '@espalier/compression/search/search';
-import { METHODS, searcherOf } from '@espalier/compression/search/searchers';
-import { fitToBudget, latencyOf, type Space, wholeGenome } from '@espalier/compression/search/space';
-
->>>>>>> f1c0fd9 (fix(compression): a block that is left out is not credited with the profiler's time):controller/compression/test/search/search.test.ts
 
 import type { LatencyTable } from '@espalier/proto';
 import t from 'tap';
