@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { type Dataset, openDataset } from '../data/dataset.js';
 import { type BatchOptions, firstFeeds } from '../data/feeds.js';
 import { findPreprocess } from '../data/preprocess.js';
+import { suspicions } from '../data/suspicion.js';
 import { compareDetections, type DetectionComparison } from '../detection/compare.js';
 import { findDetection } from '../detection/declaration.js';
 import { DetectionUndeclared } from '../errors.js';
@@ -106,7 +107,8 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
     const figures = await figuresOf(pair, data.scenes, flags, [model, reference]);
     const against = flags.against ? modelName(flags.against) : null;
     const times = await timesOf(pair, against !== null);
-    const result = { model: modelName(model), against, data: data.spec, ...figures, ...times };
+    const notes = await suspicions(float, data, feeding);
+    const result = { model: modelName(model), against, data: data.spec, ...figures, ...times, notes };
     terminal.out(flags.json ? `${JSON.stringify(result)}\n` : describe(result));
   } finally {
     await Promise.all([...new Set([float, variant])].map((session) => session.dispose()));
@@ -131,6 +133,8 @@ interface Result {
   readonly detection: Partial<DetectionComparison> | null;
   readonly p50Us: number | null;
   readonly speedup: number | null;
+  /** What speaks against the way the data is read. */
+  readonly notes: readonly string[];
 }
 
 const share = (value: number | null | undefined): string => (value == null ? 'no annotations' : value.toFixed(4));
@@ -166,5 +170,5 @@ function describe(result: Result): string {
     rows.push(['Agreement', percent(result.agreement)]);
   }
   if (against) rows.push(['Speed', times(result.speedup)]);
-  return `${result.model}\n${alignColumns(rows)}`;
+  return `${result.model}\n${alignColumns(rows)}${result.notes.map((note) => `${note}\n`).join('')}`;
 }

@@ -5,7 +5,12 @@ import type { Scene } from '../detection/scene.js';
 export type Content =
   | { readonly kind: 'image'; readonly pixels: Pixels }
   | { readonly kind: 'stored'; readonly values: Int8Array }
-  | { readonly kind: 'inputs'; readonly inputs: Readonly<Record<string, Float32Array>> }
+  | {
+      readonly kind: 'inputs';
+      readonly inputs: Readonly<Record<string, Float32Array>>;
+      /** Of one sample, by input, where they are known. */
+      readonly shapes?: Readonly<Record<string, readonly number[]>>;
+    }
   | { readonly kind: 'random' };
 
 export interface Dataset {

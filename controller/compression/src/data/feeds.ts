@@ -85,7 +85,7 @@ export function inputsOf(
   options: Pick<BatchOptions, 'inputs' | 'preprocess' | 'seed'>,
 ): Record<string, Float32Array> {
   const { inputs, preprocess } = options;
-  if (content.kind === 'inputs') return matchNames(data, content.inputs, inputs);
+  if (content.kind === 'inputs') return matchNames(data, content, inputs);
   if (content.kind === 'random') return drawInputs(inputs, options.seed + at);
   const input = inputs.find((one) => one.name === preprocess?.input) ?? inputs[0]!;
   if (inputs.length > 1) {
@@ -93,6 +93,12 @@ export function inputsOf(
   }
   return { [input.name]: oneInput(data, content, input, preprocess) };
 }
+
+/** How images go in without a record: as they are. */
+export const plainPreprocess = ({ name, shape }: TensorSpec): Preprocess => ({
+  ...{ version: 1, input: name, color: null, resize: null, scale: 1, mean: [], std: [] },
+  layout: shape[1] === 1 || shape[1] === 3 ? 'NCHW' : 'NHWC',
+});
 
 function oneInput(
   data: Dataset,
@@ -107,18 +113,7 @@ function oneInput(
     return out;
   }
   const pixels = fitImage(content.pixels, record);
-  const channelsFirst = input.shape[1] === 1 || input.shape[1] === 3;
-  const plain: Preprocess = {
-    version: 1,
-    input: input.name,
-    layout: channelsFirst ? 'NCHW' : 'NHWC',
-    color: null,
-    resize: null,
-    scale: 1,
-    mean: [],
-    std: [],
-  };
-  const used = record ?? plain;
+  const used = record ?? plainPreprocess(input);
   const out = new Float32Array(pixels.width * pixels.height * pixels.channels);
   normalizeInto(pixels, used, out);
   const { width, height, channels } = pixels;
@@ -131,17 +126,29 @@ function oneInput(
 
 function matchNames(
   data: Dataset,
-  given: Readonly<Record<string, Float32Array>>,
+  { inputs: given, shapes }: Extract<Content, { kind: 'inputs' }>,
   inputs: readonly TensorSpec[],
 ): Record<string, Float32Array> {
   const found: Record<string, Float32Array> = {};
   const only = Object.keys(given).length === 1 && inputs.length === 1 ? Object.values(given)[0] : undefined;
-  for (const { name } of inputs) {
+  for (const { name, shape } of inputs) {
     const values = given[name] ?? only;
     if (!values) throw DataUnfit({ spec: data.spec, input: name, why: `there is no ${name}.npy` });
+    const stored = shapes?.[name] ?? (only && shapes && Object.values(shapes)[0]);
+    if (stored && isTurned(stored, shape.slice(1))) {
+      const why = `[${stored}] a sample given, [${shape.slice(1)}] wanted: the axes are in another order`;
+      throw DataUnfit({ spec: data.spec, input: name, why });
+    }
     found[name] = values;
   }
   return found;
+}
+
+/** The same axes in another order, those of length 1 aside: as many values, and none in its place. */
+function isTurned(stored: readonly number[], wanted: readonly (number | string)[]): boolean {
+  const [a, b] = [stored, wanted].map((dims) => dims.filter((dim) => dim !== 1));
+  const sorted = (dims: readonly (number | string)[]): string => [...dims].sort().join();
+  return a!.join() !== b!.join() && sorted(a!) === sorted(b!);
 }
 
 /** Standard normal numbers by Box-Muller; a dimension without a size is taken as 1. */

@@ -52,6 +52,7 @@ export async function openNpy(spec: DataSpec): Promise<Dataset> {
   const [first] = arrays.values();
   if (!first) throw DataUnreadable({ spec: spec.text, file: spec.target, why: 'it holds no .npy file' });
   const records = selectRecords(spec, first.shape[0] ?? 0);
+  const shapes = Object.fromEntries([...arrays].map(([name, { shape }]) => [name, shape.slice(1)]));
   const labels = stored ? Int32Array.from(records, (record) => stored.data[record]!) : null;
   return {
     spec: spec.text,
@@ -66,7 +67,7 @@ export async function openNpy(spec: DataSpec): Promise<Dataset> {
         const size = data.length / shape[0]!;
         inputs[name] = data.subarray(records[at]! * size, (records[at]! + 1) * size);
       }
-      return { kind: 'inputs', inputs };
+      return { kind: 'inputs', inputs, shapes };
     },
   };
 }

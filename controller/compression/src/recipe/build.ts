@@ -5,6 +5,7 @@ import type { Dataset } from '../data/content.js';
 import { openDataset } from '../data/dataset.js';
 import { type BatchOptions, firstFeeds } from '../data/feeds.js';
 import { writePreprocess } from '../data/preprocess.js';
+import { suspicions } from '../data/suspicion.js';
 import { compareDetections } from '../detection/compare.js';
 import { CalibrationMissing } from '../errors.js';
 import { readLocalFacts } from '../hardware/local-facts.js';
@@ -185,6 +186,7 @@ async function proveStep(
       data.scenes && options.detection
         ? await compareDetections(float, variant, data, data.scenes, options.detection, feeding)
         : null;
+    const suspected = await suspicions(float, data, feeding);
     tell('measure', 0);
     const latency = await measureHere(profile, float, variant, data, feeding);
     const prepared = candidate?.int8 ? { graph: candidate.prepared, plan: candidate.int8.plan } : null;
@@ -206,6 +208,7 @@ async function proveStep(
         figures,
         comparison,
         detection,
+        suspected,
         data,
         latency,
         speedup,

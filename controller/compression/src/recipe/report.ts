@@ -18,6 +18,8 @@ export interface Evidence {
   readonly comparison: Comparison;
   /** On data with boxes, for a model that declares its outputs. */
   readonly detection: DetectionComparison | null;
+  /** What speaks against the way the data is read. */
+  readonly suspected: readonly string[];
   readonly data: Dataset;
   readonly latency: LatencyPair | null;
   readonly speedup: number | null;
@@ -95,7 +97,7 @@ function passesOf(candidate: Candidate | null): Report['passes'] {
 
 function notesOf({ profile, preprocess, calibrate, evaluate }: BuildOptions, evidence: Evidence): string[] {
   const { candidate, figures, latency } = evidence;
-  const notes = [...(candidate?.notes ?? [])];
+  const notes = [...(candidate?.notes ?? []), ...evidence.suspected];
   if (!preprocess) notes.push('There is no preprocessing record: the data went in as it is.');
   if (evidence.data.spec.startsWith('random:')) notes.push('Compared on random inputs: accuracy is not known.');
   if (calibrate?.startsWith('random:')) notes.push('Calibrated on random inputs: expect a loss of accuracy.');
