@@ -6,5 +6,6 @@ export { type MatchFacts, matchProfile, type ProfileMatch } from './hardware/mat
 export { HardwareProfile } from './hardware/profile.js';
 export { inspectModel, type ModelInfo } from './inspect.js';
 export { type PlannedFile, planTiming, type TimingPlanOptions } from './latency/plan-files.js';
+export { type ListedGroups, listGroups } from './prune/list-groups.js';
 export { buildVariant } from './recipe/build.js';
 export type { BuildOptions, BuiltVariant, Progress } from './recipe/options.js';

@@ -11,6 +11,7 @@ import { JobsController } from './jobs/jobs.controller.js';
 import { ModelRepository } from './models/model.repository.js';
 import { ModelService } from './models/model.service.js';
 import { ModelViews } from './models/model.view.js';
+import { ModelGroups } from './models/model-groups.js';
 import { ModelsController } from './models/models.controller.js';
 import { DecisionRepository } from './reoptimize/decision.repository.js';
 import { DecisionLog } from './reoptimize/decision-log.js';
@@ -51,7 +52,7 @@ export const WORK_CONTROLLERS = [
 
 /** Models, their builds, and how these get to devices. */
 export const WORK_PROVIDERS = [
-  ...[DatasetService, ModelRepository, ModelService, ModelViews, JobRepository, JobRunner, JobService],
+  ...[DatasetService, ModelGroups, ModelRepository, ModelService, ModelViews, JobRepository, JobRunner, JobService],
   ...[VariantRepository, VariantService, VariantViews, ReleaseService, BuildHandler],
   ...[RolloutRepository, RolloutService, RolloutViews, RolloutTicker, StepExecutors, OfferService, RollbackService],
   ...[

@@ -169,3 +169,19 @@ export const UploadDatasetQuery = z.object({
   name: z.string().min(1).max(64),
   fileName: z.string().max(255).optional(),
 });
+
+/** GET /models/ID/groups: channels that are removed together, and layers whose channels must stay. */
+export const PruningGroups = z.object({
+  groups: z.array(
+    z.object({
+      group: z.string(),
+      channels: z.int(),
+      /** A residual connection ties the channels of several layers. */
+      tied: z.boolean(),
+      producers: z.array(z.string()),
+      consumers: z.array(z.string()),
+    }),
+  ),
+  frozen: z.array(z.object({ node: z.string(), channels: z.int(), reason: z.string() })),
+});
+export type PruningGroups = z.infer<typeof PruningGroups>;

@@ -203,6 +203,12 @@ export const ModelInUse = defineError<{ name: string; version: string }>(
   ({ name, version }) => `${name} ${version} has a rollout that is not over.`,
   () => 'Stop the rollout first.',
 );
+export const ModelNotTraced = defineError<{ model: string; why: string }>(
+  'ESP_MODEL_NOT_TRACED',
+  422,
+  ({ model, why }) => `The channels of ${model} could not be traced: ${why}.`,
+  () => 'Try `npx espalier groups` on the file, on a machine with more memory.',
+);
 export const DatasetFormat = defineError<object>(
   'ESP_DATASET_FORMAT',
   400,

@@ -15,7 +15,7 @@ import type { JobHandler } from './job-handler.js';
 import { withPoint } from './training-curve.js';
 import type { WorkerEnd } from './worker-process.js';
 import { runWorker } from './worker-process.js';
-import type { Progress, TaskOf, WorkKind } from './worker-protocol.js';
+import type { JobKind, Progress, TaskOf } from './worker-protocol.js';
 
 const LEASE_MS = 20_000;
 const RENEW_MS = 4000;
@@ -55,7 +55,7 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
     private readonly events: DomainEvents,
   ) {}
 
-  register<K extends WorkKind>(kind: K, handler: JobHandler<K>): void {
+  register<K extends JobKind>(kind: K, handler: JobHandler<K>): void {
     // A handler gets back only what came of its own kind of task.
     this.#handlers.set(kind, handler as unknown as JobHandler);
   }
@@ -124,7 +124,7 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
     await this.jobs.log(job.id, this.clock.now(), `attempt ${job.attempt} starts`);
     this.bus.emit('job', job.id);
     const renew = setInterval(() => void this.#renew(running), RENEW_MS);
-    let end: WorkerEnd;
+    let end: WorkerEnd<JobKind>;
     let outDir = '';
     try {
       const task = await this.#handlerOf(job).prepare(job);
@@ -133,8 +133,8 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
       const onStart = (pid: number): void => {
         running.pid = pid;
       };
-      end = await runWorker({
-        work: { kind: job.kind, task } as TaskOf,
+      end = await runWorker<JobKind>({
+        work: { kind: job.kind, task } as TaskOf<JobKind>,
         onProgress,
         onStart,
         signal: running.cancel.signal,

@@ -2,7 +2,7 @@ import type { ErrorBody } from '@espalier/proto';
 import type { CurvePoint, JobState } from '@espalier/proto/api';
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-import type { WorkKind } from './worker-protocol.js';
+import type { JobKind } from './worker-protocol.js';
 
 export interface LogLine {
   readonly at: string;
@@ -14,7 +14,7 @@ export interface LogLine {
 @Index('IDX_job_state', ['state', 'createdAt'])
 export class JobEntity {
   @PrimaryColumn('text') id!: string;
-  @Column('text') kind!: WorkKind;
+  @Column('text') kind!: JobKind;
   @Column('text') title!: string;
   @Column('text') state!: JobState;
   @Column('text', { nullable: true }) modelId!: string | null;

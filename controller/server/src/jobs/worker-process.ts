@@ -5,14 +5,14 @@ import type { ErrorBody } from '@espalier/proto';
 import type { FromWorker, Progress, TaskOf, Work, WorkKind } from './worker-protocol.js';
 
 /** How a worker ended. `lost`: without a word, by a signal or a crash. */
-export type WorkerEnd =
-  | { kind: 'done'; result: Work[WorkKind]['result'] }
+export type WorkerEnd<K extends WorkKind = WorkKind> =
+  | { kind: 'done'; result: Work[K]['result'] }
   | { kind: 'failed'; error: ErrorBody }
   | { kind: 'canceled' }
   | { kind: 'lost'; reason: string };
 
-export interface WorkerOptions {
-  readonly work: TaskOf;
+export interface WorkerOptions<K extends WorkKind> {
+  readonly work: TaskOf<K>;
   readonly onProgress: (progress: Progress) => void;
   /** Aborts the work: asks, then SIGTERM, then SIGKILL. */
   readonly signal: AbortSignal;
@@ -24,7 +24,7 @@ export interface WorkerOptions {
 const WORKER = path.join(import.meta.dirname, 'worker.js');
 
 /** Runs one piece of work in a process of its own. Never rejects: how it ended is the result. */
-export function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
+export function runWorker<K extends WorkKind>(options: WorkerOptions<K>): Promise<WorkerEnd<K>> {
   const { signal, termAfterMs = 3000, killAfterMs = 6000 } = options;
   if (signal.aborted) return Promise.resolve({ kind: 'canceled' });
   const child = fork(WORKER, [], {
@@ -33,14 +33,14 @@ export function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
     env: { ...mallocEnv, ...process.env },
   });
   if (child.pid) options.onStart?.(child.pid);
-  let end: WorkerEnd | null = null;
+  let end: WorkerEnd<K> | null = null;
   let complaint = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     complaint = (complaint + text).slice(-2000);
   });
   child.on('message', (message: FromWorker) => {
     if (message.type === 'progress') options.onProgress(message.progress);
-    else if (message.type === 'done') end = { kind: 'done', result: message.result };
+    else if (message.type === 'done') end = { kind: 'done', result: message.result as Work[K]['result'] };
     else end = { kind: 'failed', error: message.error };
   });
   const timers: NodeJS.Timeout[] = [];

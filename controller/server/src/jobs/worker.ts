@@ -4,7 +4,7 @@
  */
 import { rm } from 'node:fs/promises';
 import os from 'node:os';
-import { buildVariant, planTiming } from '@espalier/compression';
+import { buildVariant, listGroups, planTiming } from '@espalier/compression';
 import { errorBody } from '@espalier/proto';
 import type { FromWorker, Progress, TaskOf, ToWorker, Work, WorkKind } from './worker-protocol.js';
 
@@ -21,15 +21,20 @@ const send = (message: FromWorker): Promise<void> =>
 type Hooks = { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void };
 
 function perform(work: TaskOf, hooks: Hooks): Promise<Work[WorkKind]['result']> {
-  return work.kind === 'build-variant'
-    ? buildVariant({ ...work.task, ...hooks })
-    : planTiming({ ...work.task, ...hooks });
+  switch (work.kind) {
+    case 'build-variant':
+      return buildVariant({ ...work.task, ...hooks });
+    case 'plan-timing':
+      return planTiming({ ...work.task, ...hooks });
+    case 'list-groups':
+      return listGroups(work.task.file);
+  }
 }
 
 async function start(work: TaskOf): Promise<void> {
   os.setPriority(LOW_PRIORITY);
   try {
-    await rm(work.task.outDir, { recursive: true, force: true });
+    if ('outDir' in work.task) await rm(work.task.outDir, { recursive: true, force: true });
     const onProgress = (progress: Progress): void => void send({ type: 'progress', progress });
     const result = await perform(work, { signal: cancel.signal, onProgress });
     await send({ type: 'done', result });

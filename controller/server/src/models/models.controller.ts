@@ -3,6 +3,7 @@ import {
   LoopSwitch,
   type ModelView,
   OptimizeModel,
+  type PruningGroups,
   UpdateModel,
   UploadModelQuery,
 } from '@espalier/proto/api';
@@ -19,6 +20,7 @@ import { findProfile } from '../variants/build-handler.js';
 import { VariantService } from '../variants/variant.service.js';
 import { ModelService } from './model.service.js';
 import { ModelViews } from './model.view.js';
+import { ModelGroups } from './model-groups.js';
 import { withUpload } from './upload.js';
 
 @ApiTags('models')
@@ -27,6 +29,7 @@ export class ModelsController {
   constructor(
     private readonly models: ModelService,
     private readonly views: ModelViews,
+    private readonly groups: ModelGroups,
     private readonly variants: VariantService,
     private readonly jobs: JobService,
     private readonly switches: LoopSwitches,
@@ -59,6 +62,12 @@ export class ModelsController {
   @Get(':id')
   one(@Param('id') id: string) {
     return this.views.one(id);
+  }
+
+  /** Which channels can be removed together, and which must stay, with the reason. */
+  @Get(':id/groups')
+  groupsOf(@Param('id') id: string): Promise<PruningGroups> {
+    return this.groups.of(id);
   }
 
   @Patch(':id')

@@ -14,6 +14,7 @@ import type {
   OutlookView,
   Page,
   ProfileView,
+  PruningGroups,
   RolloutRow,
   RolloutView,
   SampleView,
@@ -59,6 +60,8 @@ export const useMeasurements = (id: string, since: string | null) =>
 
 export const useModels = () => useOne<ModelRow[]>('models', '/models');
 export const useModel = (id: string, enabled = true) => useOne<ModelView>('model', `/models/${id}`, {}, enabled);
+export const useGroups = (id: string, enabled: boolean) =>
+  useOne<PruningGroups>('groups', `/models/${id}/groups`, {}, enabled);
 export const useVariant = (id: string) => useOne<VariantView>('variant', `/variants/${id}`);
 export const useDatasets = () => useOne<DatasetRow[]>('datasets', '/datasets');
 

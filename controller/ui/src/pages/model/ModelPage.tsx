@@ -16,6 +16,7 @@ import { ModelDecisions } from './ModelDecisions';
 import { Optimize } from './Optimize';
 import { PickData } from './PickData';
 import { PreprocessForm } from './PreprocessForm';
+import { PruningGroups } from './PruningGroups';
 import { Tradeoffs } from './Tradeoffs';
 import { VariantTable } from './VariantTable';
 
@@ -75,6 +76,7 @@ export default function ModelPage() {
             </Section>
             <ModelDecisions model={data} />
             <LatencyTables model={data} />
+            <PruningGroups model={data} />
             <Section title={s.info}>
               <div className="stack">
                 <Info model={data} />
