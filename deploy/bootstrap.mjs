@@ -29,6 +29,7 @@ const commands = {
   'bench:compression': 'test/bench/compression.ts',
   'bench:serving': 'test/bench/serving.ts',
   'bench:frontier': 'test/bench/frontier.ts',
+  'soak:serving': 'test/soak/serving.ts',
   'fuzz:models': 'controller/compression/test/fuzz/models.ts',
   'test:systemd': 'test/systemd/run.ts',
   'test:oracles': 'test/oracles/run.ts',

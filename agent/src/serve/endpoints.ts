@@ -1,5 +1,6 @@
 /** All endpoints of the agent, started and stopped together: HTTP and gRPC, on TCP and on Unix sockets. */
 import type { Server } from 'node:http';
+import net from 'node:net';
 import { PortTaken } from '../errors.js';
 import { listenGrpc } from './grpc.js';
 import { type HttpParts, listen, listenUnix } from './http.js';
@@ -21,6 +22,29 @@ export interface Endpoints {
   close(graceMs: number): Promise<void>;
 }
 
+const UNDER_WAY_MS = 200;
+
+const QUIET_MS = 50;
+const ARRIVALS_MS = 500;
+
+/**
+ * Resolves when nobody has connected for a moment, or after half a second. A connection that the kernel has made and the
+ * program has not yet accepted is reset when listening ends, with the request that is on its way.
+ */
+async function lastArrivals(servers: readonly Server[]): Promise<void> {
+  let lastMs = performance.now();
+  const arrived = (): void => {
+    lastMs = performance.now();
+  };
+  for (const one of servers) one.on('connection', arrived);
+  for (const untilMs = lastMs + ARRIVALS_MS; performance.now() < Math.min(untilMs, lastMs + QUIET_MS); )
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MS / 5));
+}
+
+/** Resolves when all connections have ended. The close of an HTTP server would reset those whose request is under way. */
+const stopListening = (server: Server): Promise<void> =>
+  new Promise((resolve) => net.Server.prototype.close.call(server, () => resolve()));
+
 /** @throws ESP_PORT_TAKEN */
 export async function openEndpoints(parts: HttpParts, settings: EndpointSettings): Promise<Endpoints> {
   const { host, socket } = settings;
@@ -30,15 +54,20 @@ export async function openEndpoints(parts: HttpParts, settings: EndpointSettings
     if (socket) servers.push(await listenUnix(parts, socket));
     const grpc = await openGrpc(parts, settings, port);
     const close = async (graceMs: number): Promise<void> => {
+      await lastArrivals(servers);
       const cut = setTimeout(() => {
         for (const one of servers) one.closeAllConnections();
         grpc?.server.forceShutdown();
       }, graceMs);
-      const closed = servers.map((one) => new Promise<void>((resolve) => one.close(() => resolve())));
-      for (const one of servers) one.closeIdleConnections();
+      const closed = servers.map((one) => stopListening(one));
+      // A connection without a request may have one under way.
+      const idle = setTimeout(() => {
+        for (const one of servers) one.closeIdleConnections();
+      }, UNDER_WAY_MS);
       if (grpc) closed.push(new Promise((resolve) => grpc.server.tryShutdown(() => resolve())));
       await Promise.all(closed);
       clearTimeout(cut);
+      clearTimeout(idle);
     };
     return { port, grpcPort: grpc?.port ?? null, close };
   } catch (error) {

@@ -9,6 +9,7 @@ import type { AgentMetrics } from './metrics.js';
 import { route } from './routes.js';
 import type { Serving } from './serving.js';
 import type { SharedMemory } from './shared-memory.js';
+import { Turns } from './turns.js';
 import { freeSocket } from './unix-socket.js';
 
 export interface HttpParts {
@@ -56,9 +57,12 @@ function refusal(error: unknown): Answer {
 }
 
 function makeServer(parts: HttpParts): Server {
+  const turns = new Turns();
   const server = createServer({ noDelay: true }, (request, response) => {
     const accepted = request.headers['accept-encoding'];
-    route(parts, request)
+    const turn = turns.take(request, response);
+    const answered = turn ? turn.then(() => route(parts, request)) : route(parts, request);
+    answered
       .catch((error: unknown) => {
         const answer = refusal(error);
         if (answer.status === 500)
@@ -67,7 +71,11 @@ function makeServer(parts: HttpParts): Server {
         request.resume();
         return answer;
       })
-      .then((answer) => send(response, answer, accepted))
+      .then((answer) => {
+        // Who is told not to come again on this connection loses nothing when it ends.
+        if (!server.listening) response.shouldKeepAlive = false;
+        return send(response, answer, accepted);
+      })
       .catch((error: Error) => parts.log.warn({ error: error.message, path: request.url }, 'an answer was not sent'));
   });
   server.setTimeout(IDLE_MS);
