@@ -4,6 +4,8 @@ import { silent } from '@espalier/agent/common/log';
 import { AgentConfig } from '@espalier/agent/config';
 import { readFacts } from '@espalier/agent/hardware/facts';
 import { openWorkers } from '@espalier/agent/runtime/crew';
+import { PreparedModels } from '@espalier/agent/runtime/prepared';
+import { probeFeeds } from '@espalier/agent/runtime/probe-feeds';
 import { candidates, capacity, cpuBudget, fastCpus, type Measured } from '@espalier/agent/runtime/tuning/candidates';
 import { measureSetup } from '@espalier/agent/runtime/tuning/tune';
 import { openEndpoints } from '@espalier/agent/serve/endpoints';
@@ -11,12 +13,14 @@ import { makeMetrics } from '@espalier/agent/serve/metrics';
 import { Serving } from '@espalier/agent/serve/serving';
 import { endpointSettings, makeTuner, poolSettings } from '@espalier/agent/serve/settings';
 import { SharedMemory } from '@espalier/agent/serve/shared-memory';
+import { median } from './tools.ts';
 
 const [, , file = '', plans = '', limitMs = ''] = process.argv;
 const config = AgentConfig.parse({ port: 0, grpcPort: 0, ...(limitMs ? { latencyLimitMs: limitMs } : {}) });
 const { cpu } = readFacts();
 const tuner = makeTuner(config, plans, cpu, silent);
-const serving = new Serving(poolSettings(config), tuner);
+const prepared = new PreparedModels(path.join(plans, 'prepared'), cpu);
+const serving = new Serving(poolSettings(config), tuner, { prepared });
 const memory = new SharedMemory();
 const now = (): number => performance.now();
 const parts = {
@@ -55,7 +59,26 @@ async function sweep(rounds: number): Promise<{ chosen: number; best: number; se
   return { chosen: medians[mine]!, best: medians[best]!, setups: setups.length, spread };
 }
 
+/** From opening to the first answer, with the weights laid out before and without, taking turns; medians, milliseconds. */
+async function startTimes(n: number): Promise<{ packed: number; plain: number; n: number }> {
+  const { name, planDigest, options } = serving.served!;
+  const models = new PreparedModels(path.join(plans, 'bench-prepared'), cpu);
+  await models.prepare(path.resolve(file), planDigest, options);
+  const times = { packed: [] as number[], plain: [] as number[] };
+  for (let at = 0; at < n; at++)
+    for (const kind of ['plain', 'packed'] as const) {
+      const one = new Serving(poolSettings(config), tuner, kind === 'packed' ? { prepared: models } : {});
+      const fromMs = now();
+      const { pool } = await one.swapToFile(path.resolve(file), name);
+      await pool.run(probeFeeds(pool.layout!, 0, 1));
+      times[kind].push(now() - fromMs);
+      await one.close();
+    }
+  return { packed: median(times.packed), plain: median(times.plain), n };
+}
+
 const orders: Record<string, () => Promise<unknown>> = {
+  start: () => startTimes(9),
   swap: async () => (await serving.swapToFile(file, 'm')).name,
   tuned: async () => {
     const fromMs = now();

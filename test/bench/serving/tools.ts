@@ -29,6 +29,8 @@ export function prepare(peers: string): string | null {
 export interface LoadResult {
   readonly n: number;
   readonly ok: number;
+  /** Refused for load: 429, 503, 504. */
+  readonly shed: number;
   readonly throughput_s: number;
   readonly p50_ms?: number;
   readonly p99_ms?: number;
