@@ -6,6 +6,8 @@ type WindowClass = Latency['class'];
 export interface LatencyPair {
   readonly float: Latency;
   readonly variant: Latency;
+  /** Processor time of a run, median over the slices, in microseconds: what others take of the machine does not count. */
+  readonly cpuUs: { readonly float: number; readonly variant: number };
 }
 
 /** Slices of both sessions alternate, so that what else the machine does falls on both alike. */
@@ -33,15 +35,23 @@ const processTimer: Timer = {
   },
 };
 
-/** Runs one session for a slice of time; appends what each run took, in microseconds. */
-async function slice(session: Session, feeds: Feeds, times: number[], { nowUs }: Timer): Promise<void> {
+/** Runs one session for a slice of time; appends what each run took, in microseconds. @returns processor time of a run */
+async function slice(session: Session, feeds: Feeds, times: number[], { nowUs, cpuUs }: Timer): Promise<number> {
   const end = nowUs() + SLICE_MS * 1000;
+  const [before, startCpuUs] = [times.length, cpuUs()];
   do {
     const start = nowUs();
     await session.run(feeds);
     times.push(nowUs() - start);
   } while (nowUs() < end);
+  return (cpuUs() - startCpuUs) / (times.length - before);
 }
+
+const median = (values: readonly number[]): number =>
+  quantile(
+    [...values].sort((a, b) => a - b),
+    0.5,
+  );
 
 function summarize(times: number[], windowClass: WindowClass): Latency {
   times.sort((a, b) => a - b);
@@ -64,14 +74,16 @@ export async function measurePair(
 ): Promise<LatencyPair> {
   for (const session of [float, variant]) await slice(session, feeds, [], timer);
   const [floatUs, variantUs]: [number[], number[]] = [[], []];
+  const [floatCpuUs, variantCpuUs]: [number[], number[]] = [[], []];
   const [startUs, startCpuUs] = [timer.nowUs(), timer.cpuUs()];
   for (let round = 0; round < ROUNDS; round++) {
     signal?.throwIfAborted();
     if (round >= ROUNDS_MIN && timer.nowUs() - startUs > TOTAL_MS_MAX * 1000) break;
-    await slice(float, feeds, floatUs, timer);
-    await slice(variant, feeds, variantUs, timer);
+    floatCpuUs.push(await slice(float, feeds, floatUs, timer));
+    variantCpuUs.push(await slice(variant, feeds, variantUs, timer));
   }
   const share = (timer.cpuUs() - startCpuUs) / (timer.nowUs() - startUs);
   const windowClass = share < CPU_SHARE_MIN ? 'contended' : 'clean';
-  return { float: summarize(floatUs, windowClass), variant: summarize(variantUs, windowClass) };
+  const spent = { float: median(floatCpuUs), variant: median(variantCpuUs) };
+  return { float: summarize(floatUs, windowClass), variant: summarize(variantUs, windowClass), cpuUs: spent };
 }

@@ -56,6 +56,7 @@ async function small() {
 
 t.test('latency: a process that got half of a core is called contended, a whole one clean', async (t) => {
   const { session, feeds } = await small();
+  const spent: number[] = [];
   for (const [share, expected] of [
     [0.5, 'contended'],
     [1, 'clean'],
@@ -71,7 +72,10 @@ t.test('latency: a process that got half of a core is called contended, a whole 
     const found = await measurePair(session, session, feeds, undefined, timer);
     t.equal(found.float.class, expected);
     t.ok(found.float.n > 90 && found.float.p95Us !== null);
+    spent.push(found.cpuUs.float);
+    t.equal(found.cpuUs.float, found.cpuUs.variant);
   }
+  t.equal(spent[0], spent[1]! / 2, 'the processor time of a run is what the process got');
 });
 
 t.test('latency: a stopped measurement ends with the reason', async (t) => {
