@@ -1,7 +1,7 @@
 /** The loop with its real parts on this machine: controller, jobs, agent. Loads of others make it slower. */
 import os from 'node:os';
 import path from 'node:path';
-import type { TableView } from '@espalier/proto/api';
+import type { OutlookView, TableView } from '@espalier/proto/api';
 import { until } from '../../support/process.ts';
 import { type Lab, measuredP95, openLab, type Subject, storyOf } from './lab.ts';
 import { type LoopBench, type Row, rounded } from './row.ts';
@@ -27,15 +27,28 @@ async function within<T>(lab: Promise<Lab>, use: (lab: Lab) => Promise<T>): Prom
   }
 }
 
+/** What the loop waits for, on stderr, when it is another thing than before. */
+function teller(lab: Lab): () => Promise<void> {
+  let told = '';
+  return async () => {
+    const [now] = await lab.call<OutlookView[]>('GET', `/decisions/now?modelId=${lab.model.id}`);
+    const text = now ? `${now.kind}: ${now.reason}` : 'nothing serves';
+    if (text !== told) process.stderr.write(`  ${text}\n`);
+    told = text;
+  };
+}
+
 /** From a budget that float misses to the end that the loop comes to. */
 async function follow(lab: Lab, share: number, drop: number, recipe: string, limitMs: number) {
   const floatUs = await measuredP95(lab);
   const budget = { p95Us: Math.round(floatUs * share), maxAccuracyDrop: drop, maxSizeBytes: null };
   const started = performance.now();
   await lab.call('PATCH', `/models/${lab.model.id}`, { budget, autoOptimize: true });
+  const tell = teller(lab);
   const end = await until(
     `the loop comes to an end with ${recipe}`,
     async () => {
+      await tell();
       const story = await storyOf(lab);
       const last = story.findLast((one) => one.recipe === recipe && ENDS.includes(one.action));
       return last ?? story.findLast(({ action }) => action === 'nothing-left') ?? null;

@@ -1,5 +1,6 @@
 /** What measured windows say about a budget. Pure. */
-import type { LoopDevice, LoopInput, LoopWindow } from './loop.types.js';
+import type { WindowClass } from '@espalier/proto';
+import type { LoopDevice, LoopInput, LoopPolicy, LoopWindow } from './loop.types.js';
 
 /** One device's word: the best of its newest trusted windows, so that one disturbed window accuses nobody. */
 interface Word {
@@ -47,9 +48,12 @@ export function trustedWindows(windows: readonly LoopWindow[], input: LoopInput,
     (window) =>
       window.p95Us !== null &&
       now - window.endedAtMs <= limits.freshMs &&
-      (window.class === 'clean' || (policy.contended && window.class === 'contended')),
+      trustedClasses(policy).includes(window.class),
   );
 }
+
+const trustedClasses = ({ contended }: LoopPolicy): readonly WindowClass[] =>
+  contended ? ['clean', 'contended'] : ['clean'];
 
 function wordOf({ id, windows }: LoopDevice, input: LoopInput, now: number): Word | null {
   const { samplesMin, windowsMin } = input.limits;
@@ -79,8 +83,9 @@ function whatIsMissing(input: LoopInput, now: number): string {
   if (all.length === 0) return 'nothing was measured in the last 24 hours';
   const trusted = Math.max(...devices.map(({ windows }) => trustedWindows(windows, input, now).length));
   if (trusted < limits.windowsMin) {
-    const others = [...new Set(all.map((window) => window.class))].filter((name) => name !== 'clean').sort();
-    const wanted = policy.contended ? 'clean or contended' : 'clean';
+    const classes = trustedClasses(policy);
+    const others = [...new Set(all.map((window) => window.class))].filter((name) => !classes.includes(name)).sort();
+    const wanted = classes.join(' or ');
     const seen = others.length > 0 ? `; the rest were ${others.join(', ')}` : '';
     return `waits for ${limits.windowsMin} ${wanted} windows of a device, ${trusted} so far${seen}`;
   }
