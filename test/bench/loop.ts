@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../support/process.ts';
-import { budgetMissed, pruned, table } from './loop/journey.ts';
+import { budgetMissed, ladder, pruned, table } from './loop/journey.ts';
 import { many } from './loop/many.ts';
 import type { LoopBench, Row } from './loop/row.ts';
 import { simulated } from './loop/simulated.ts';
@@ -22,7 +22,7 @@ const describe = ({ id, value, unit, bar, n, note }: Row): string =>
   `${id}: ${value} ${unit} (bar: ${bar}; n ${n})${note ? `; ${note}` : ''}\n`;
 
 const wanted = new RegExp(values.only ?? '');
-const all: readonly LoopBench[] = [simulated, many, table, budgetMissed, pruned];
+const all: readonly LoopBench[] = [simulated, many, ladder, table, budgetMissed, pruned];
 for (const bench of all.filter(({ long }) => values.long || !long)) {
   if (!bench.ids.some((id) => wanted.test(id))) continue;
   if (bench.needsData && !existsSync(data)) {

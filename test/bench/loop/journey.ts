@@ -2,7 +2,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import type { OutlookView, TableView } from '@espalier/proto/api';
-import { until } from '../../support/process.ts';
+import { root, until } from '../../support/process.ts';
 import { type Lab, measuredP95, openLab, type Subject, storyOf } from './lab.ts';
 import { type LoopBench, type Row, rounded } from './row.ts';
 
@@ -83,6 +83,23 @@ export const pruned: LoopBench = {
     within(openLab(subject(data, images(data, 'train_10k'))), async (lab) => [
       row('prune-minutes', '<= 60', 1, await follow(lab, 0.4, 2, 'pruned-int8', 120 * MINUTE_MS)),
     ]),
+};
+
+const SAMPLE = path.join(root, 'deploy', 'sample');
+const idx = (part: string): string =>
+  `idx:${SAMPLE}/${part}-subset-images-idx3-ubyte.gz,${SAMPLE}/${part}-subset-labels-idx1-ubyte.gz`;
+
+/** The whole ladder on the sample that every checkout has: int8 misses, a table is measured, its build is tried. */
+export const ladder: LoopBench = {
+  ids: ['ladder-minutes'],
+  measure: () =>
+    within(
+      openLab({
+        ...{ file: path.join(SAMPLE, 'fashion-ds.onnx'), preprocess: path.join(SAMPLE, 'fashion-ds.preprocess.json') },
+        ...{ calibrate: `${idx('train')}?to=900`, evaluate: idx('test') },
+      }),
+      async (lab) => [row('ladder-minutes', 'none', 1, await follow(lab, 0.5, 6, 'pruned-int8', 20 * MINUTE_MS))],
+    ),
 };
 
 export const table: LoopBench = {

@@ -5,6 +5,7 @@ import { AnswerDecision } from './AnswerDecision';
 import { Facts } from './Facts';
 import { formatFigure } from './figure';
 import { Tone, type ToneName } from './Status';
+import { StopProfile } from './StopProfile';
 import { When } from './When';
 
 const tones: Readonly<Record<DecisionView['action'], ToneName>> = {
@@ -43,10 +44,12 @@ interface Props {
   readonly decision: DecisionView;
   /** It asks a person, and nobody has answered yet. */
   readonly isOpen?: boolean;
+  /** The last word about its profile: the place to stop it. */
+  readonly isLatest?: boolean;
 }
 
 /** One decision that the controller took by itself: what, why, on which numbers, and the way to its evidence. */
-export function DecisionCard({ decision, isOpen = false }: Props) {
+export function DecisionCard({ decision, isOpen = false, isLatest = false }: Props) {
   const { action, trigger, reason, numbers, recipe, jobId, variantId, rolloutId } = decision;
   return (
     <article className="card stack" style={{ gap: 8 }}>
@@ -72,6 +75,7 @@ export function DecisionCard({ decision, isOpen = false }: Props) {
         {jobId && <Link href={`/jobs/${jobId}`}>{s.job}</Link>}
         {variantId && <Link href={`/variants/${variantId}`}>{s.variant}</Link>}
         {rolloutId && <Link href={`/rollouts/${rolloutId}`}>{s.rollout}</Link>}
+        {isLatest && <StopProfile decision={decision} />}
       </div>
       {isOpen && <AnswerDecision id={decision.id} />}
     </article>

@@ -28,6 +28,8 @@ export const decisions = {
   job: 'Build',
   variant: 'Proof',
   rollout: 'Rollout',
+  stop: 'Stop doing this',
+  stopped: (profile: string) => `The closed loop is off for ${profile}.`,
   approve: 'Approve',
   decline: 'Decline',
 } as const;
