@@ -13,7 +13,6 @@ interface Word {
 export interface Evidence {
   /** p95 of the worst device that counts. */
   readonly p95Us: number;
-  readonly p50Us: number;
   readonly n: number;
   /** Devices that miss the budget by more than the noise, of those that were measured. */
   readonly missing: number;
@@ -34,7 +33,7 @@ export function weigh(input: LoopInput, now: number): Evidence | string {
   const missing = kept.filter(({ p95Us }) => p95Us > limit);
   const worst = (missing.length > 0 ? missing : kept).toSorted((a, b) => b.p95Us - a.p95Us)[0]!;
   return {
-    ...{ p95Us: worst.p95Us, p50Us: worst.p50Us, n: kept.reduce((sum, { n }) => sum + n, 0) },
+    ...{ p95Us: worst.p95Us, n: kept.reduce((sum, { n }) => sum + n, 0) },
     ...{ missing: missing.length, measured: kept.length, quarantined },
     // One device alone can be wrong without anybody noticing, so it decides only where there is no other.
     needed: Math.max(Math.min(2, devices.length), Math.ceil(limits.deviceShare * kept.length)),

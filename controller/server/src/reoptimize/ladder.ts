@@ -19,7 +19,8 @@ export interface Cause {
   readonly trigger: Trigger;
   readonly text: string;
   readonly numbers: Numbers;
-  readonly p50Us: number;
+  /** Of the worst device that counts. */
+  readonly p95Us: number;
 }
 
 type Step = Proposal | { readonly skip: string };
@@ -101,10 +102,9 @@ function prune(input: LoopInput, cause: Cause): Step {
   const wanted = whyMeasure(input, last);
   if (wanted) return measureTable(wanted, cause);
   if (last && table.state === 'unavailable') return { skip: 'a device measured it far from its prediction' };
-  const floorUs = table.narrowestShare === null ? null : cause.p50Us * table.narrowestShare;
-  if (floorUs !== null && budget.p95Us !== null && floorUs > budget.p95Us) {
+  const floorUs = table.narrowestUs;
+  if (floorUs !== null && budget.p95Us !== null && floorUs > budget.p95Us)
     return { skip: `by the table the narrowest network still takes ${Math.round(floorUs)} us` };
-  }
   return build('pruned-int8', input, cause);
 }
 
@@ -130,7 +130,17 @@ function tryRecipe(recipe: Recipe, input: LoopInput, cause: Cause): Step {
   const end = endOf(variant, input);
   if (end) return { skip: `${recipe} was ${end}` };
   if (variant.state === 'building') return wait(`${recipe} is being built`);
-  return judge(variant, input, cause);
+  const short = refuse(variant, input) ? null : fallsShort(variant, input, cause);
+  return short ? { skip: short } : judge(variant, input, cause);
+}
+
+/** Why a canary of this build would be stopped by the budget, by what the proof says of it and of what serves; or null. */
+function fallsShort(variant: LoopVariant, input: LoopInput, { p95Us }: Cause): string | null {
+  const [budgetUs, served] = [input.budget.p95Us, servedOf(input)?.proofSpeedup ?? null];
+  if (budgetUs === null || served === null || variant.proofSpeedup === null) return null;
+  const expectedUs = (p95Us * served) / variant.proofSpeedup;
+  if (expectedUs <= budgetUs * (1 + input.limits.predictionError)) return null;
+  return `${variant.recipe} is not fast enough: by its proof the p95 would be ${Math.round(expectedUs)} us`;
 }
 
 function build(recipe: Recipe, { buildsToday, limits }: LoopInput, { trigger, numbers, text }: Cause): Proposal {

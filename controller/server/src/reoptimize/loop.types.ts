@@ -64,8 +64,8 @@ export interface LoopTable {
   readonly state: 'measured' | 'measuring' | 'absent' | 'stale' | 'unavailable';
   /** Why it is stale or cannot be had; what is waited for. */
   readonly reason: string;
-  /** Predicted latency of the narrowest network over the whole one's, by measured rows; null without. */
-  readonly narrowestShare: number | null;
+  /** p50 of the narrowest network by measured rows; null without. */
+  readonly narrowestUs: number | null;
   readonly measuredAtMs: number | null;
 }
 

@@ -40,10 +40,10 @@ function coolDownEnd({ history, limits }: LoopInput, now: number): number {
 }
 
 function causeOf({ budget }: LoopInput, evidence: Evidence): Omit<Cause, 'trigger'> {
-  const { p95Us, p50Us, n, missing, measured, quarantined } = evidence;
+  const { p95Us, n, missing, measured, quarantined } = evidence;
   const left = quarantined.length > 0 ? `; left out as unlike the others: ${quarantined.join(', ')}` : '';
   return {
-    p50Us,
+    p95Us,
     text:
       missing > 0
         ? `measured p95 ${p95Us} us misses the budget of ${budget.p95Us} us on ${missing} of ${measured} devices (n ${n}${left})`

@@ -19,22 +19,22 @@ export class TableReader {
     const open = await this.tables.underWay(modelId, profile);
     const latest = await this.tables.latest(modelId, profile);
     const measuredAtMs = latest?.plan.endedAt?.getTime() ?? null;
-    const narrowestShare = latest ? narrowestShareOf(latest) : null;
+    const narrowestUs = latest ? narrowestUsOf(latest) : null;
     if (open) {
       const reason = open.state === 'planning' ? 'its networks are being made' : 'devices measure when they are idle';
-      return { state: 'measuring', reason, narrowestShare, measuredAtMs };
+      return { state: 'measuring', reason, narrowestUs, measuredAtMs };
     }
-    if (!latest) return { state: 'absent', reason: '', narrowestShare: null, measuredAtMs: null };
+    if (!latest) return { state: 'absent', reason: '', narrowestUs: null, measuredAtMs: null };
     const { stale } = latest;
-    return { state: stale === null ? 'measured' : 'stale', reason: stale ?? '', narrowestShare, measuredAtMs };
+    return { state: stale === null ? 'measured' : 'stale', reason: stale ?? '', narrowestUs, measuredAtMs };
   }
 }
 
-/** What the narrowest network of the plan takes, as a share of the whole one. */
-export function narrowestShareOf({ merged: { anchorUs, rows } }: DeviceTable): number {
+/** What the narrowest network of the plan takes, in microseconds. */
+export function narrowestUsOf({ merged: { anchorUs, rows } }: DeviceTable): number {
   const saved = rows.reduce(
     (sum, { usPerWork, points }) => sum + usPerWork * (points[0]!.work - points.at(-1)!.work),
     0,
   );
-  return Math.max(0, 1 - saved / anchorUs);
+  return Math.max(0, anchorUs - saved);
 }

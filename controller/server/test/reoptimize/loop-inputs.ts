@@ -50,7 +50,7 @@ export const input = (change: Partial<LoopInput> = {}): LoopInput => ({
     family: [],
   },
   data: { samples: 5000, labelled: true },
-  table: { state: 'unavailable', reason: 'no device measures tables', narrowestShare: null, measuredAtMs: null },
+  table: { state: 'unavailable', reason: 'no device measures tables', narrowestUs: null, measuredAtMs: null },
   ...{ runtimes: ['onnxruntime 1.30.0'], builderRuntime: 'onnxruntime 1.30.0', limits: LOOP_LIMITS },
   ...change,
 });

@@ -9,7 +9,7 @@ const policy = (change: Partial<LoopInput['policy']>): Partial<LoopInput> => ({
   policy: { ...input().policy, ...change },
 });
 const table = (change: Partial<LoopInput['table']>): LoopInput['table'] => ({
-  ...{ state: 'measured', reason: '', narrowestShare: 0.4, measuredAtMs: NOW - 5000 },
+  ...{ state: 'measured', reason: '', narrowestUs: 60, measuredAtMs: NOW - 5000 },
   ...change,
 });
 const fleet = (...p95s: number[]) => p95s.map((p95Us, at) => device(p95Us, {}, `dev-${at}`));
@@ -109,6 +109,12 @@ const climbs: Case[] = [
     'build',
     /pruned-int8 is the next recipe/,
   ],
+  [
+    'past a build that its canary would stop',
+    { variants: [float, int8({ proofSpeedup: 1.05 })] },
+    'build',
+    /pruned-int8 is the next recipe/,
+  ],
   ['to fewer channels when int8 misses too', onInt8, 'build', /pruned-int8 is the next recipe/],
   [
     'to a device that measures a table',
@@ -131,7 +137,7 @@ const climbs: Case[] = [
   ['to a build along the table', { ...onInt8, table: table({}) }, 'build', /pruned-int8/],
   [
     'past a budget that no width meets',
-    { ...onInt8, table: table({ narrowestShare: 0.95 }) },
+    { ...onInt8, table: table({ narrowestUs: 171 }) },
     'nothing-left',
     /nearest is float with p95 200 us, 1.25x/,
   ],

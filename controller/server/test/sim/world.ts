@@ -103,7 +103,7 @@ export class World {
       devices: this.#bodies.map(({ id }) => ({ id, serving: 'd0', online: true, windows: [] })),
       ...{ variants: [variant('float', 0)], history: [], builds: [], jobs: [], rollouts: [], trials: [], nextId: 1 },
       budgetUs: this.#newBudget(),
-      table: { state: 'absent', reason: '', narrowestShare: null, measuredAtMs: null, readyAtMs: null },
+      table: { state: 'absent', reason: '', narrowestUs: null, measuredAtMs: null, readyAtMs: null },
     };
   }
 
@@ -168,7 +168,7 @@ export class World {
       const failed = this.#random.chance(0.3);
       Object.assign(
         state.table,
-        failed ? { state: 'absent' } : { state: 'measured', narrowestShare: 0.4, measuredAtMs: this.#nowMs },
+        failed ? { state: 'absent' } : { state: 'measured', narrowestUs: 1, measuredAtMs: this.#nowMs },
       );
       state.table.readyAtMs = null;
     }
