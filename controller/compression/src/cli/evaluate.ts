@@ -4,19 +4,19 @@ import { type Dataset, openDataset } from '../data/dataset.js';
 import { type BatchOptions, firstFeeds } from '../data/feeds.js';
 import { findPreprocess } from '../data/preprocess.js';
 import { suspicions } from '../data/suspicion.js';
-import { compareDetections, type DetectionComparison } from '../detection/compare.js';
+import { compareDetections } from '../detection/compare.js';
 import { findDetection } from '../detection/declaration.js';
 import { DetectionUndeclared } from '../errors.js';
 import { readChecked } from '../inspect.js';
 import type { Graph } from '../onnx/graph.js';
 import { compare } from '../recipe/accuracy.js';
 import { measurePair } from '../recipe/latency.js';
-import { percent, times } from '../report/format.js';
 import { rounded } from '../report/summary.js';
 import { defaultOptions, Session } from '../runtime/session.js';
+import { describeEvaluation } from './evaluation-text.js';
 import { modelName } from './model-name.js';
 import { wholeNumber } from './numbers.js';
-import { alignColumns, type Terminal } from './terminal.js';
+import type { Terminal } from './terminal.js';
 
 interface Flags {
   readonly against?: string;
@@ -109,7 +109,7 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
     const times = await timesOf(pair, against !== null);
     const notes = await suspicions(float, data, feeding);
     const result = { model: modelName(model), against, data: data.spec, ...figures, ...times, notes };
-    terminal.out(flags.json ? `${JSON.stringify(result)}\n` : describe(result));
+    terminal.out(flags.json ? `${JSON.stringify(result)}\n` : describeEvaluation(result));
   } finally {
     await Promise.all([...new Set([float, variant])].map((session) => session.dispose()));
   }
@@ -120,55 +120,3 @@ const NOTHING = {
   ...{ top1Float: null, top1: null, fixed: null, broken: null },
   ...{ mcnemarP: null, agreement: null, sqnrDb: null },
 };
-
-interface Result {
-  readonly model: string;
-  readonly against: string | null;
-  readonly n: number;
-  readonly top1: number | null;
-  readonly top1Float: number | null;
-  readonly fixed: number | null;
-  readonly broken: number | null;
-  readonly agreement: number | null;
-  readonly detection: Partial<DetectionComparison> | null;
-  readonly p50Us: number | null;
-  readonly speedup: number | null;
-  /** What speaks against the way the data is read. */
-  readonly notes: readonly string[];
-}
-
-const share = (value: number | null | undefined): string => (value == null ? 'no annotations' : value.toFixed(4));
-
-/** What a detector comes to, a row a figure. */
-function detectionRows(
-  { float, variant, agreement }: Partial<DetectionComparison>,
-  against: string | null,
-): string[][] {
-  const rows = [
-    ['mAP@[.5:.95]', share(variant?.ap)],
-    ['mAP@.5', share(variant?.ap50)],
-  ];
-  if (against === null || !agreement) return rows;
-  return [
-    ...rows,
-    [`mAP@[.5:.95] of ${against}`, share(float?.ap)],
-    ['Boxes selected', `${agreement.boxes}, ${agreement.boxesFloat} by ${against}`],
-    ['Agreement', `${percent(agreement.percent)}, mean IoU ${agreement.meanOverlap?.toFixed(3) ?? '-'}`],
-  ];
-}
-
-function describe(result: Result): string {
-  const { against, detection } = result;
-  const rows = [
-    ['Samples', String(result.n)],
-    ...(detection ? detectionRows(detection, against) : [['Top-1', percent(result.top1)]]),
-    ['Latency p50', `${result.p50Us} µs`],
-  ];
-  if (against && !detection) {
-    rows.push([`Top-1 of ${against}`, percent(result.top1Float)]);
-    rows.push(['Fixed, broken', `${result.fixed ?? '-'}, ${result.broken ?? '-'}`]);
-    rows.push(['Agreement', percent(result.agreement)]);
-  }
-  if (against) rows.push(['Speed', times(result.speedup)]);
-  return `${result.model}\n${alignColumns(rows)}${result.notes.map((note) => `${note}\n`).join('')}`;
-}

@@ -4,6 +4,7 @@ import { Tensor } from 'onnxruntime-node';
 import { DataUnfit } from '../errors.js';
 import type { Feeds } from '../runtime/session.js';
 import type { Content, Dataset } from './content.js';
+import { matchNames } from './named-inputs.js';
 
 /** Several samples as model inputs. `size` counts the real ones: a fixed batch is filled up with the last sample. */
 export interface Batch {
@@ -122,33 +123,6 @@ function oneInput(
   const differs = wanted.length === 3 && wanted.some((dim, at) => typeof dim === 'number' && dim !== shape[at]);
   if (differs) throw DataUnfit({ spec: data.spec, input: input.name, why: `[${shape}] given, [${wanted}] wanted` });
   return out;
-}
-
-function matchNames(
-  data: Dataset,
-  { inputs: given, shapes }: Extract<Content, { kind: 'inputs' }>,
-  inputs: readonly TensorSpec[],
-): Record<string, Float32Array> {
-  const found: Record<string, Float32Array> = {};
-  const only = Object.keys(given).length === 1 && inputs.length === 1 ? Object.values(given)[0] : undefined;
-  for (const { name, shape } of inputs) {
-    const values = given[name] ?? only;
-    if (!values) throw DataUnfit({ spec: data.spec, input: name, why: `there is no ${name}.npy` });
-    const stored = shapes?.[name] ?? (only && shapes && Object.values(shapes)[0]);
-    if (stored && isTurned(stored, shape.slice(1))) {
-      const why = `[${stored}] a sample given, [${shape.slice(1)}] wanted: the axes are in another order`;
-      throw DataUnfit({ spec: data.spec, input: name, why });
-    }
-    found[name] = values;
-  }
-  return found;
-}
-
-/** The same axes in another order, those of length 1 aside: as many values, and none in its place. */
-function isTurned(stored: readonly number[], wanted: readonly (number | string)[]): boolean {
-  const [a, b] = [stored, wanted].map((dims) => dims.filter((dim) => dim !== 1));
-  const sorted = (dims: readonly (number | string)[]): string => [...dims].sort().join();
-  return a!.join() !== b!.join() && sorted(a!) === sorted(b!);
 }
 
 /** Standard normal numbers by Box-Muller; a dimension without a size is taken as 1. */
