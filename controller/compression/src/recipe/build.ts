@@ -105,6 +105,7 @@ export async function buildVariant(options: BuildOptions): Promise<BuiltVariant>
         notes: [...candidate!.notes, reason],
       },
       tell,
+      proof,
     );
     return finish(options, float, started, tell);
   }
@@ -159,12 +160,16 @@ interface Proof {
   readonly outputs: TensorSpec[];
 }
 
-/** Runs float and variant side by side at the profile's session options, as the device will. */
+/**
+ * Runs float and variant side by side at the profile's session options, as the device will.
+ * @param before the proof of what is not kept: what it says of float and the data is not looked for again
+ */
 async function proveStep(
   options: BuildOptions,
   inputs: Inputs,
   candidate: Candidate | null,
   tell: Tell,
+  before?: Proof,
 ): Promise<Proof> {
   const { profile, outDir, modelName } = options;
   const [built, method] = [graphOf(candidate), methodOf(candidate)];
@@ -186,7 +191,7 @@ async function proveStep(
       data.scenes && options.detection
         ? await compareDetections(float, variant, data, data.scenes, options.detection, feeding)
         : null;
-    const suspected = await suspicions(float, data, feeding);
+    const suspected = before?.evidence.suspected ?? (await suspicions(float, data, feeding));
     tell('measure', 0);
     const latency = await measureHere(profile, float, variant, data, feeding);
     const prepared = candidate?.int8 ? { graph: candidate.prepared, plan: candidate.int8.plan } : null;
