@@ -4,8 +4,9 @@
  *   node test/bench/serving.ts [--json] [--peers DIR] [--minutes M] [--only REGEX] [--ids REGEX]
  *
  * --peers: the load generator and its programs (by default ../shared/peers/serving, when it is there). --minutes bounds the
- * length of the runs, not the building of int8 networks. --only chooses on "model variant", --ids among throughput,
- * transport, swap, start and repeat.
+ * length of the runs, not the building of int8 networks. --only chooses on "model variant", --ids among throughput (with
+ * peers, closed-32 and memory), transport (grpc, unix-shm), swap (with choice and the prepacked start), start (idle memory)
+ * and repeat.
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
