@@ -1,6 +1,6 @@
 /** One build before one compiler: the verdict as plain data. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { HardwareProfile } from '@espalier/compression';
@@ -17,8 +17,9 @@ const call = (tool: Ready, ...given: readonly string[]) =>
 /** @param folder the artifact of the build */
 export function judge(tool: Ready, { oracle }: HardwareProfile, folder: string): Verdict {
   if (oracle.tool === 'vela') return vela(tool, oracle, path.join(folder, 'model.tflite'));
-  if (oracle.tool === 'litert') return listen(tool, path.join(folder, 'model.tflite'));
-  return listen(tool, path.resolve(folder, 'model.onnx'), oracle.target ?? '');
+  const real = (name: string): string[] => [path.resolve(folder, name)].filter(existsSync);
+  if (oracle.tool === 'litert') return listen(tool, path.join(folder, 'model.tflite'), ...real('inputs-int8.npy'));
+  return listen(tool, path.resolve(folder, 'model.onnx'), oracle.target ?? '', ...real('inputs-float.npy'));
 }
 
 /** Every operator on the NPU, or its name and Vela's reason. Times are Vela's estimates, never a measurement. */

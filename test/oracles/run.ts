@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { buildVariant, type HardwareProfile, loadProfiles, readPreprocess } from '@espalier/compression';
 import { models, specs } from '../bench/models-list.ts';
 import { root } from '../support/process.ts';
+import { writeInputs } from './inputs.ts';
 import { judge } from './judge.ts';
 import { buildOperator, operatorNames } from './operators.ts';
 import { prepareTool } from './tools.ts';
@@ -26,6 +27,9 @@ const { values } = parseArgs({
 const data = path.join(root, '..', 'shared', 'data');
 /** The compilers judge what a build is, not how well it predicts: samples up to this number are enough. */
 const EVALUATED_TO = 220;
+
+/** Samples that a judge runs: its emulation of a device takes seconds each. */
+const JUDGED = 16;
 
 const say = (line: Record<string, unknown>): void => {
   process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -63,12 +67,14 @@ function subjects(): Subject[] {
 
 async function build(profile: HardwareProfile, { model, data: kind }: (typeof models)[number], outDir: string) {
   const { calibrate, evaluate } = specs(data)[kind];
-  await buildVariant({
+  const preprocess = await readPreprocess(path.join(data, 'preprocess', `${model}.json`));
+  const { inputs, report } = await buildVariant({
     ...{ modelPath: path.join(data, 'models', `${model}.onnx`), modelName: model, profile, recipe: 'int8', outDir },
     ...{ calibrate, evaluate: `${evaluate}${evaluate.includes('?') ? '&' : '?'}to=${EVALUATED_TO}` },
-    preprocess: await readPreprocess(path.join(data, 'preprocess', `${model}.json`)),
+    preprocess,
     output: profile.outputs.includes('tflite') ? 'tflite' : 'onnx',
   });
+  if (report.method === 'int8') await writeInputs(outDir, { spec: evaluate, preprocess, inputs, count: JUDGED });
 }
 
 async function main(): Promise<number> {
