@@ -93,9 +93,18 @@ t.test('what does not fit is named', async (t) => {
 });
 
 t.test('a crop is undone', async (t) => {
-  const resize = { width: 100, height: 100, mode: 'crop', resizeShort: 110, kernel: 'bilinear' } as const;
-  const record = { version: 1, input: 'x', layout: 'NCHW', color: 'RGB', resize, scale: 1, mean: [], std: [] };
-  const found = placementOf({ width: 440, height: 220 }, record as Preprocess);
+  const resize = { width: 100, height: 100, mode: 'crop', resizeShort: 110, kernel: 'linear' } as const;
+  const record: Preprocess = {
+    version: 1,
+    input: 'x',
+    layout: 'NCHW',
+    color: 'RGB',
+    resize,
+    scale: 1,
+    mean: [],
+    std: [],
+  };
+  const found = placementOf({ width: 440, height: 220 }, record);
   // 440x220 becomes 220x110; the middle 100x100 starts at (60, 5), which is (120, 10) of the stored image.
   t.match(found, { scaleX: 2, scaleY: 2, left: 120, top: 10 });
   t.match(placementOf({ width: 440, height: 220 }, null), { scaleX: 1, left: 0, width: 440 });
