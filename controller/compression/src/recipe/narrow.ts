@@ -26,7 +26,7 @@ export interface NarrowOptions {
   /** Points of accuracy that the finished build may lose. */
   readonly maxDrop: number;
   /** Share of the weights to keep, whatever that loses; null for as few multiply-accumulates as accuracy allows. */
-  readonly weights: number | null;
+  readonly weights?: number | null;
   /** What devices measured; without one, widths are chosen by multiply-accumulates. */
   readonly table: LatencyTable | null;
   /** Time that training may take; 0 for none. */
@@ -79,7 +79,7 @@ export async function narrow(graph: Graph, options: NarrowOptions): Promise<Narr
   // them too, or its lack of memory would pass for a loss. The report's evaluation is what holds in the end.
   const learnt = data;
   const { secondsPerSample } = judge;
-  const { weights } = options;
+  const { weights = null } = options;
   const minutes = data.labelled ? options.minutes : 0;
   const allowance = {
     samples: learnt.n,
