@@ -1,86 +1,26 @@
-import { rm } from 'node:fs/promises';
-import path from 'node:path';
-import type { Recipe, TensorSpec } from '@espalier/proto';
-import type { Dataset } from '../data/content.js';
+import type { Recipe } from '@espalier/proto';
 import { openDataset } from '../data/dataset.js';
-import { type BatchOptions, firstFeeds } from '../data/feeds.js';
 import { writePreprocess } from '../data/preprocess.js';
-import { suspicions } from '../data/suspicion.js';
-import { compareDetections } from '../detection/compare.js';
 import { CalibrationMissing } from '../errors.js';
-import { readLocalFacts } from '../hardware/local-facts.js';
-import { fits } from '../hardware/match.js';
-import type { HardwareProfile } from '../hardware/profile.js';
-import { readChecked } from '../inspect.js';
-import { encodeModel, readWhole } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
 import { TRANSFORMATIONS } from '../precision/index.js';
 import { widened } from '../precision/wide.js';
-import { calibrationBatch, evaluationBatch } from '../quantize/samples.js';
-import { collectGarbage } from '../runtime/collect.js';
-import { limitsOf, probeModel } from '../runtime/probe.js';
-import { Session } from '../runtime/session.js';
-import { compare } from './accuracy.js';
+import { calibrationBatch } from '../quantize/samples.js';
+import { type Inputs, readInputs } from './build-inputs.js';
+import { progressOf, type Tell } from './build-progress.js';
 import { BUILD_OPTIONS, buildOptionsFor } from './device.js';
 import { explore, type Makers } from './explore.js';
-import { goldenTolerance, makeGolden } from './golden.js';
 import { type Candidate, makeInt8 } from './int8.js';
-import { measurePair } from './latency.js';
 import { type Narrowed, narrow } from './narrow.js';
-import { plannedNodes, transformedNodes } from './nodes.js';
-import { nodesAsRun } from './nodes-as-run.js';
 import { type BuildOptions, type BuiltVariant, DEFAULT_MAX_DROP, DEFAULT_MINUTES } from './options.js';
 import { graphOf, makeOther, methodOf } from './other.js';
-import { assembleReport, type Evidence } from './report.js';
+import { type Proof, proveStep } from './prove.js';
+import { assembleReport } from './report.js';
 import { tfliteOf } from './tflite.js';
 import { writeArtifact } from './write.js';
 
 /** Calibration reads no more samples than this: ranges have settled long before. */
 const CALIBRATION_MAX = 512;
-const STEPS = ['read', 'quantize', 'evaluate', 'measure', 'write'] as const;
-/** Share of the whole at which each step starts, from builds of the sample. */
-const STARTS = [0, 0.05, 0.5, 0.8, 0.97, 1];
-
-type Step = (typeof STEPS)[number];
-type Tell = (step: Step, share: number, message?: string, loss?: number | null) => void;
-
-function progressOf({ onProgress, signal }: BuildOptions): Tell {
-  let done = 0;
-  return (step, share, message, loss = null) => {
-    signal?.throwIfAborted();
-    const stepIndex = STEPS.indexOf(step);
-    const [start, end] = [STARTS[stepIndex]!, STARTS[stepIndex + 1]!];
-    // A proof that is run again, for the float build, does not move the bar back.
-    done = Math.max(done, start + (end - start) * share);
-    const told = { ...(message ? { message } : {}), ...(loss === null ? {} : { loss }) };
-    onProgress?.({ step, stepIndex, steps: STEPS.length, fraction: done, ...told });
-  };
-}
-
-interface Inputs {
-  readonly original: Graph;
-  /** Bytes of the whole model as a file. */
-  readonly floatBytes: number;
-  readonly specs: TensorSpec[];
-  readonly calibration: Dataset | null;
-  readonly evaluation: Dataset | null;
-  readonly feeding: BatchOptions;
-}
-
-async function readInputs(options: BuildOptions): Promise<Inputs> {
-  const { modelPath, preprocess, seed = 1, signal } = options;
-  const original = await readChecked(modelPath);
-  const { inputs: specs } = await probeModel(modelPath, limitsOf(original));
-  return {
-    original,
-    floatBytes: (await readWhole(modelPath)).length,
-    specs,
-    calibration: options.calibrate ? await openDataset(options.calibrate) : null,
-    evaluation: options.evaluate ? await openDataset(options.evaluate) : null,
-    feeding: { inputs: specs, preprocess, batchSize: evaluationBatch(specs), seed, signal },
-  };
-}
-
 /**
  * Runs a recipe: model file to artifact folder with its proof. Writes model.onnx, golden.json and report.json into
  * `outDir`. Throws the coded errors of reading, data and runtime, and the signal's reason when aborted.
@@ -152,100 +92,10 @@ async function quantizeStep(options: BuildOptions, inputs: Inputs, tell: Tell): 
   return precision === 'int8-16' ? makers.wide() : makers.other(precision);
 }
 
-interface Proof {
-  readonly bytes: Uint8Array;
-  readonly evidence: Omit<Evidence, 'device'>;
-  readonly golden: { readonly text: string; readonly tolerance: Record<string, number> };
-  readonly inputs: TensorSpec[];
-  readonly outputs: TensorSpec[];
-}
-
-/**
- * Runs float and variant side by side at the profile's session options, as the device will.
- * @param before the proof of what is not kept: what it says of float and the data is not looked for again
- */
-async function proveStep(
-  options: BuildOptions,
-  inputs: Inputs,
-  candidate: Candidate | null,
-  tell: Tell,
-  before?: Proof,
-): Promise<Proof> {
-  const { profile, outDir, modelName } = options;
-  const [built, method] = [graphOf(candidate), methodOf(candidate)];
-  const bytes = built ? encodeModel(built) : await readWhole(options.modelPath);
-  await writeArtifact(outDir, 'model.onnx', bytes);
-  collectGarbage();
-  const optimizedFile = path.join(outDir, '.optimized.onnx');
-  const float = await Session.open(options.modelPath, modelName, profile.session);
-  const variant = built ? await Session.open(bytes, `${modelName} ${method}`, profile.session) : float;
-  try {
-    const saving = { optimizedModelFilePath: optimizedFile };
-    await (await Session.open(bytes, modelName, profile.session, saving)).dispose();
-    const feeding = { ...inputs.feeding, inputs: variant.inputs };
-    const data = inputs.evaluation ?? inputs.calibration ?? (await openDataset('random:8'));
-    const seen = (share: number) => tell('evaluate', share);
-    tell('evaluate', 0, `${data.n} samples`);
-    const comparison = await compare(float, variant, data, feeding, seen);
-    const detection =
-      data.scenes && options.detection
-        ? await compareDetections(float, variant, data, data.scenes, options.detection, feeding)
-        : null;
-    const suspected = before?.evidence.suspected ?? (await suspicions(float, data, feeding));
-    tell('measure', 0);
-    const latency = await measureHere(profile, float, variant, data, feeding);
-    const prepared = candidate?.int8 ? { graph: candidate.prepared, plan: candidate.int8.plan } : null;
-    const here = profile.oracle.tool === 'onnxruntime';
-    const figures = candidate?.other
-      ? transformedNodes(candidate.other)
-      : here || !prepared
-        ? await nodesAsRun(optimizedFile, prepared, { profile, data, feeding, latency })
-        : plannedNodes(prepared);
-    const cases = await makeGolden(variant, data, feeding);
-    const graph = built ?? inputs.original;
-    const tolerance = goldenTolerance(graph, variant.outputs, comparison.outputRange, method);
-    const speedup = latency ? (method === 'float' ? 1 : latency.float.p50Us / latency.variant.p50Us) : null;
-    return {
-      bytes,
-      evidence: {
-        method,
-        candidate,
-        figures,
-        comparison,
-        detection,
-        suspected,
-        data,
-        latency,
-        speedup,
-        floatBytes: inputs.floatBytes,
-      },
-      golden: { text: JSON.stringify(cases), tolerance },
-      inputs: variant.inputs,
-      outputs: variant.outputs,
-    };
-  } finally {
-    await Promise.all([...new Set([float, variant])].map((session) => session.dispose()));
-    await rm(optimizedFile, { force: true });
-  }
-}
-
 const keptOf = ({ candidate, method }: Proof['evidence']): Recipe => {
   if (candidate?.isPruned) return 'pruned-int8';
   return method === 'float' ? 'float' : 'int8';
 };
-
-/** Latency of both, only on a machine that the profile fits: an emulated or foreign figure would mislead. */
-async function measureHere(
-  profile: HardwareProfile,
-  float: Session,
-  variant: Session,
-  data: Dataset,
-  feeding: BatchOptions,
-): Promise<Evidence['latency']> {
-  if (!fits(await readLocalFacts(), profile)) return null;
-  const feeds = await firstFeeds(data, feeding, 1);
-  return feeds && measurePair(float, variant, feeds, feeding.signal);
-}
 
 async function finish(
   options: BuildOptions,
