@@ -26,8 +26,10 @@ export interface PlannedNetwork {
 
 export interface Timed {
   readonly works: Works;
-  /** Microseconds by operator. */
+  /** Microseconds by operator, with what the profiler adds to each. */
   readonly times: ReadonlyMap<string, number>;
+  /** Of the whole network without the profiler; null where only the profiler ran. */
+  readonly plainUs: number | null;
 }
 
 interface PlanOptions {
@@ -63,8 +65,38 @@ export const worksOf = (graph: Graph, shapes: ReadonlyMap<string, readonly numbe
     graph.nodes.map((node) => [node.name, { op: node.opType, work: workOf(graph, node, shapes) }] as const),
   );
 
-/** The rows of the operators that were seen at every width. */
-export function rowsOfTimes(networks: readonly Timed[]): LatencyTableRow[] {
+/** The rows of the operators that were seen at every width, brought to what widths save of the plain latency. */
+export const rowsOfTimes = (networks: readonly Timed[]): LatencyTableRow[] => {
+  const rows = linesOf(networks);
+  const factor = profilerFactor(rows, networks);
+  return rows.map((row) => ({
+    ...{ ...row, fixedUs: factor * row.fixedUs, usPerWork: factor * row.usPerWork },
+    points: row.points.map(({ work, us }) => ({ work, us: factor * us })),
+  }));
+};
+
+/** Beyond these a plain latency was disturbed rather than the profiler wrong. */
+const FACTORS = { least: 0.3, most: 1.5 };
+
+/**
+ * What the lines have to be multiplied by, so that the networks cost what they took without the profiler: by least squares
+ * over the differences to the whole network. 1 where no plain latency is known.
+ */
+export function profilerFactor(rows: readonly LatencyTableRow[], networks: readonly Timed[]): number {
+  const [whole, ...narrower] = networks;
+  const moving = ({ works }: Timed): number =>
+    rows.reduce((sum, { node, usPerWork }) => sum + usPerWork * (works[node]?.work ?? 0), 0);
+  let [shared, squared] = [0, 0];
+  for (const network of narrower) {
+    if (whole!.plainUs === null || network.plainUs === null) return 1;
+    const foretold = moving(whole!) - moving(network);
+    shared += foretold * (whole!.plainUs - network.plainUs);
+    squared += foretold ** 2;
+  }
+  return squared > 0 ? Math.min(FACTORS.most, Math.max(FACTORS.least, shared / squared)) : 1;
+}
+
+function linesOf(networks: readonly Timed[]): LatencyTableRow[] {
   return Object.entries(networks[0]!.works).flatMap(([name, { op }]): LatencyTableRow[] => {
     const points = networks.flatMap(({ works, times }) => {
       const [one, us] = [works[name], times.get(name)];

@@ -31,18 +31,25 @@ export async function profileOps(subject: Prunable, options: ProfileOptions): Pr
   const samples = await timingSamples(subject);
   const { feeds } = samples[0]!;
   const timed: Timed[] = [];
-  let whole: Uint8Array | null = null;
-  for await (const { bytes, works } of planNetworks(subject, options, samples)) {
-    whole ??= bytes;
-    timed.push({ works, times: await nodeTimes(bytes, feeds, profile.session) });
-    onProgress?.(timed.length / (SHARES.length + 1));
+  let whole: Session | null = null;
+  let anchorUs = 0;
+  try {
+    for await (const { bytes, works } of planNetworks(subject, options, samples)) {
+      const times = await nodeTimes(bytes, feeds, profile.session);
+      const session = await Session.open(bytes, model, profile.session);
+      whole ??= session;
+      const { float, variant } = await measurePair(whole, session, feeds, subject.feeding.signal);
+      if (session === whole) anchorUs = variant.p50Us;
+      else await session.dispose();
+      // By turns with the whole network, so that what else the machine does falls on both.
+      timed.push({ works, times, plainUs: (anchorUs * variant.p50Us) / float.p50Us });
+      onProgress?.(timed.length / SHARES.length);
+    }
+  } finally {
+    await whole?.dispose();
   }
-  const session = await Session.open(whole!, model, profile.session);
-  const { variant } = await measurePair(session, session, feeds, subject.feeding.signal);
-  await session.dispose();
-  onProgress?.(1);
   return {
-    ...{ version: 1, model, anchorUs: variant.p50Us, rows: rowsOfTimes(timed) },
+    ...{ version: 1, model, anchorUs, rows: rowsOfTimes(timed) },
     key: {
       ...{ profile: profile.id, precision, soc: (await readLocalFacts()).cpuModel, powerMode: null },
       ...{ runtime: `onnxruntime ${runtimeVersion()}`, options: JSON.stringify(profile.session) },

@@ -16,7 +16,7 @@ export interface Measured {
 }
 
 export const rowsOf = (networks: readonly Measured[]): LatencyTableRow[] =>
-  rowsOfTimes(networks.map(({ graph, shapes, times }) => ({ works: worksOf(graph, shapes), times })));
+  rowsOfTimes(networks.map(({ graph, shapes, times }) => ({ works: worksOf(graph, shapes), times, plainUs: null })));
 
 /** Reads a table for the graphs of its model. */
 export class LatencyCosts implements CostModel {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { inspectModel, loadProfiles, planTiming, profileById } from '@espalier/compression';
 import { openDataset } from '@espalier/compression/data/dataset';
-import { rowsOfTimes } from '@espalier/compression/latency/plan';
+import { rowsOfTimes, type Timed } from '@espalier/compression/latency/plan';
 import { readModel } from '@espalier/compression/onnx/codec';
 import { rewriting } from '@espalier/compression/passes/index';
 import { narrow } from '@espalier/compression/recipe/narrow';
@@ -31,7 +31,7 @@ t.test('pruning along the table keeps the latency it says, and with no labels it
   // A device on which a million multiply-accumulates take 50 us and every operator 2 us more.
   const times = (works: (typeof planned)[0]['works']) =>
     new Map(Object.entries(works).map(([name, { work }]) => [name, 2 + work * 5e-5]));
-  const rows = rowsOfTimes(planned.map(({ works }) => ({ works, times: times(works) })));
+  const rows = rowsOfTimes(planned.map(({ works }) => ({ works, times: times(works), plainUs: null })));
   const anchorUs = [...times(planned[0]!.works).values()].reduce((sum, us) => sum + us, 0);
   const key = { profile: profile.id, soc: null, runtime: 'r', options: '{}', powerMode: null, precision: 'int8' };
   const table = LatencyTable.parse({ version: 1, model: 'm', key, anchorUs, rows });
@@ -44,4 +44,19 @@ t.test('pruning along the table keeps the latency it says, and with no labels it
   t.match(labelled.notes[0], /along a measured latency table/);
   const blind = await narrow(graph, { ...options, data: { ...data, labelled: false } });
   t.match(blind.notes[0], /not trained.*points of agreement with float/);
+});
+
+t.test('what the profiler adds to an operator is taken out again', (t) => {
+  // Plainly 100 us at full width, of which 60 move with it; the profiler sees half as much again of those.
+  const network = (share: number, plainUs: number | null): Timed => ({
+    ...{ works: { conv: { op: 'Conv', work: 1e6 * share } }, plainUs },
+    times: new Map([['conv', 5 + 90 * share]]),
+  });
+  const [row] = rowsOfTimes([network(1, 100), network(0.5, 70), network(0.25, 55)]);
+  t.ok(Math.abs(row!.usPerWork * 1e6 - 60) < 1e-9, `${row!.usPerWork}`);
+  const [profiled] = rowsOfTimes([network(1, 100), network(0.5, null)]);
+  t.ok(Math.abs(profiled!.usPerWork * 1e6 - 90) < 1e-9, 'as the profiler has it where nothing else is known');
+  const [disturbed] = rowsOfTimes([network(1, 100), network(0.5, 300)]);
+  t.ok(disturbed!.usPerWork > 0, 'a latency that grew by itself turns nothing round');
+  t.end();
 });

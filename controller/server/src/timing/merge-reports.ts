@@ -43,11 +43,14 @@ export function mergeReports(networks: readonly PlanNetwork[], all: readonly Dev
   const honest = sift(keyed.kept, (one) => unlike(one, keyed.kept));
   const leftOut = [...physical.out, ...keyed.out, ...honest.out];
   if (honest.kept.length === 0 || key === null) return null;
-  const timed = networks.map(({ sha256, works }) => ({ works, times: decileTimes(honest.kept, sha256) }));
+  const plainUs = (sha256: string): number => decile(honest.kept.map((one) => timesOf(one, sha256)!.p50Us));
+  const timed = networks.map(({ sha256, works }) => ({
+    ...{ works, times: decileTimes(honest.kept, sha256), plainUs: plainUs(sha256) },
+  }));
   const whole = networks[0]!.sha256;
   const rows = rowsOfTimes(timed).map((row) => ({ ...row, ...spreadOf(honest.kept, whole, row.node) }));
   return {
-    ...{ anchorUs: decile(honest.kept.map((one) => timesOf(one, whole)!.p50Us)), rows, runtime: key, leftOut },
+    ...{ anchorUs: plainUs(whole), rows, runtime: key, leftOut },
     devices: honest.kept.map(({ deviceId }) => deviceId),
   };
 }
