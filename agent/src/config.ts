@@ -78,8 +78,9 @@ export const envName = (setting: string): string =>
 async function fromFile(file: string): Promise<Record<string, unknown>> {
   const text = readIfThere(file);
   if (text === null) return {};
-  const { parse } = await import('yaml');
-  const parsed: unknown = parse(text) ?? {};
+  // A CommonJS package: in the bundle it has its default export alone.
+  const { default: yaml } = await import('yaml');
+  const parsed: unknown = yaml.parse(text) ?? {};
   if (typeof parsed !== 'object' || Array.isArray(parsed)) {
     throw ConfigInvalid({ source: file, problem: 'it is not a list of settings (key: value)' });
   }

@@ -6,7 +6,7 @@ import type { Answer, Caller } from '../../controller/server/test/support/contro
 import { newToken } from '../../controller/server/test/support/device.ts';
 import type { Checks } from '../support/checks.ts';
 import { root, until } from '../support/process.ts';
-import { AGENT, infers, MODEL, type ServedDevice, statusOf } from './device.ts';
+import { AGENT, endpoint, infers, MODEL, type ServedDevice, statusOf } from './device.ts';
 import { exposure, type Lab, property } from './lab.ts';
 
 const SAMPLE = '/opt/espalier/deploy/sample';
@@ -25,7 +25,8 @@ export async function agentServiceChecks(checks: Checks, lab: Lab, admin: Caller
     'a token from the API enrols the device, and its service gets ready',
     async () => {
       const { token } = await newToken(admin, 'laboratory');
-      await lab.sh(`espalier-agent enrol http://127.0.0.1:4280 --token ${token}; systemctl start ${AGENT}`);
+      const start = `systemctl start ${AGENT} || { journalctl -u ${AGENT} -n 20 --no-pager >&2; exit 1; }`;
+      await lab.sh(`espalier-agent enrol http://127.0.0.1:4280 --token ${token}; ${start}`);
       return property(lab, AGENT, 'StatusText');
     },
   );
@@ -42,6 +43,12 @@ export async function agentServiceChecks(checks: Checks, lab: Lab, admin: Caller
     await rollOut(admin, modelId, variantId);
     await infers();
     device = await statusOf(lab);
+  });
+  await checks.check('its metrics can be read', async () => {
+    const text = await (await fetch(`${endpoint}/metrics`)).text();
+    const counted = /^espalier\w*requests_total\S* \d+/m.exec(text)?.[0];
+    if (!counted) throw new Error(`no requests are counted in ${text.slice(0, 300)}`);
+    return counted;
   });
   // Without a CA bundle, as here, the runtime says in the journal that its reports cannot leave.
   await checks.check('neither side lets the runtime report to its maker', async () => {

@@ -17,7 +17,8 @@ export function makeMetrics(serving: Serving, outboxLength: () => number): Agent
 }
 
 async function makeRegistry(serving: Serving, outboxLength: () => number): Promise<Registry> {
-  const { Counter, collectDefaultMetrics, Gauge, Registry } = await import('prom-client');
+  // A CommonJS package: in the bundle it has its default export alone.
+  const { Counter, collectDefaultMetrics, Gauge, Registry } = (await import('prom-client')).default;
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const gauge = (name: string, help: string, read: () => number): void => {
