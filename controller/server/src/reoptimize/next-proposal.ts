@@ -49,7 +49,7 @@ function causeOf({ budget }: LoopInput, evidence: Evidence): Omit<Cause, 'trigge
         ? `measured p95 ${p95Us} us misses the budget of ${budget.p95Us} us on ${missing} of ${measured} devices (n ${n}${left})`
         : `measured p95 ${p95Us} us meets the budget of ${budget.p95Us} us (n ${n}${left})`,
     numbers: {
-      ...{ measuredP95Us: p95Us, budgetP95Us: budget.p95Us, samples: n, devicesMissing: missing },
+      ...{ measuredP95Us: p95Us, budgetP95Us: budget.p95Us, samples: n, devicesOverBudget: missing },
       ...{ devicesMeasured: measured, devicesLeftOut: quarantined.length },
     },
   };
