@@ -62,15 +62,17 @@ export function withRelu6(original: Graph): Graph {
 }
 
 /** Removes a share in steps, the image passes shared out among them, so that every image is seen as often as in one shot. */
-export const steppedArm = (id: string, ratio: number, steps: number): Arm => ({
+export const steppedArm = (id: string, ratio: number, steps: number, epochs: number): Arm => ({
   id,
   async run(lab, seed) {
     const subject = await lab.subject(MODEL);
-    const passes = SAMPLES / steps;
+    // Too few passes after a step leave the norms' statistics behind the weights, and every step would start from less.
+    const passes = (epochs * SAMPLES) / steps;
     let graph = subject.graph;
     for (let step = 0; step < steps; step++) {
       graph = await subject.cut({ importance: 'l1', ratio: (ratio * (step + 1)) / steps, from: graph, seed });
-      const part = { from: step * passes, to: (step + 1) * passes };
+      const from = (step * passes) % SAMPLES;
+      const part = { from, to: from + passes };
       graph = (await subject.train(graph, { stages: [stageOf()] }, part, null, seed + 100 * step)).graph;
     }
     return (await subject.top1(graph)).top1;

@@ -1,7 +1,7 @@
 /**
  * First-order Taylor importance: what the loss would change if a channel went, from one gradient
- * [Molchanov et al. 2019, eq. 8]. For every batch the products w ∂L/∂w are summed over a channel's weights, or over the
- * scale of the norm behind it; the sizes of those sums are added up over the batches.
+ * [Molchanov et al. 2019, eq. 8]. For every batch the products w ∂L/∂w are summed over a channel's weights, or over scale and
+ * shift of the norm behind it: what a gate on the norm's output would feel. The sizes of the sums are added up over the batches.
  */
 import { Tensor } from 'onnxruntime-node';
 import { type Dataset, subset } from '../data/content.js';
@@ -77,9 +77,12 @@ export async function taylorImportance(
   const scores = new Map(groups.map(({ id, channels }) => [id, channels.map(() => 0)]));
   const isNorm = ({ opType }: Node): boolean => opType === 'BatchNormalization';
   await eachProduct(graph, data, feeding, (products) => {
-    const elements = ({ inputs }: Node): Float32Array | null => products.get(inputs[1]!) ?? null;
+    const elements = (node: Node): Float32Array | null => {
+      const [weights, shifts] = [products.get(node.inputs[1]!), isNorm(node) && products.get(node.inputs[2]!)];
+      return weights && shifts ? weights.map((one, at) => one + shifts[at]!) : (weights ?? null);
+    };
     for (const group of groups) {
-      // Behind a norm the size of the weights says nothing, and their sum of products is zero: the scale speaks.
+      // Behind a norm the size of the weights says nothing, and their sum of products is zero: the norm speaks.
       const byNorm = channelSums(graph, trace, group, { reads: isNorm, elements });
       const sums = byNorm.some((sum) => sum !== 0)
         ? byNorm
