@@ -13,6 +13,7 @@ import { type PruneTarget, pruneTo } from '@espalier/compression/prune/prune';
 import { measurePair } from '@espalier/compression/recipe/latency';
 import { optimize } from '@espalier/compression/recipe/optimize';
 import { Session } from '@espalier/compression/runtime/session';
+import { NO_BUDGETS } from '@espalier/compression/search/budgets';
 import { type Bench, profile, rounded, SEED } from './row.ts';
 import { cifarSpec, Subject } from './subject.ts';
 
@@ -43,7 +44,7 @@ const size10 = (model: string, minutes: number): Bench => ({
           outDir,
           minutes,
         },
-        ...{ data: cifarSpec(data, SAMPLES), seed: SEED, budgets: { maxDrop: 5, latencyUs: null, sizeRatio: 10 } },
+        ...{ data: cifarSpec(data, SAMPLES), seed: SEED, budgets: { ...NO_BUDGETS, maxDrop: 5, sizeRatio: 10 } },
         onPoint: ({ recipe, top1, sizeRatio }) =>
           process.stderr.write(`  ${recipe}: ${top1} %, ${sizeRatio}x smaller\n`),
       });

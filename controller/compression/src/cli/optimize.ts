@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { findPreprocess } from '../data/preprocess.js';
 import { OutputUnwritable } from '../errors.js';
 import { readChecked } from '../inspect.js';
-import { type Budgets, type Optimized, optimize, type Point } from '../recipe/optimize.js';
+import { type Optimized, optimize, type Point } from '../recipe/optimize.js';
 import { percent, times } from '../report/format.js';
 import { rounded } from '../report/summary.js';
 import { modelName } from './model-name.js';
@@ -53,7 +53,7 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
   try {
     const found = await optimize({
       ...{ modelPath: model, modelName: name, profile, data, preprocess, minutes, seed, signal, outDir },
-      budgets: { maxDrop, latencyUs, sizeRatio },
+      budgets: { maxDrop, latencyUs, speedup: null, sizeRatio },
       onProgress: progressPrinter(terminal),
       onPoint: (point) => terminal.err(`${line(point).join('  ')}\n`),
     });
@@ -61,7 +61,7 @@ async function run(model: string, flags: Flags, terminal: Terminal, signal: Abor
       throw OutputUnwritable({ path: flags.output, why: error.code ?? String(error) }, { cause: error });
     });
     const json = { model: name, profile: profile.id, ...summaryOf(found), notes: found.report.notes };
-    terminal.out(flags.json ? `${JSON.stringify(json)}\n` : describe(found, { maxDrop, latencyUs, sizeRatio }));
+    terminal.out(flags.json ? `${JSON.stringify(json)}\n` : describe(found, maxDrop));
   } finally {
     await rm(outDir, { recursive: true, force: true });
   }
@@ -82,7 +82,7 @@ const line = ({ recipe, top1, p50Us, speedup, sizeRatio }: Point): string[] => [
   ...[recipe, percent(top1), p50Us === null ? '-' : `${p50Us} us`, times(speedup), times(sizeRatio)],
 ];
 
-function describe({ points, chosen, met, missed, proposals }: Optimized, { maxDrop }: Budgets): string {
+function describe({ points, chosen, met, missed, proposals }: Optimized, maxDrop: number): string {
   const table = alignColumns([['RECIPE', 'TOP-1', 'P50', 'SPEED', 'SMALLER'], ...points.map(line)]);
   if (met) return `${table}Chosen: ${chosen.recipe}; it keeps to every budget.\n`;
   const smaller = proposals.map(({ kind, value, predictedUs }) => {

@@ -10,20 +10,12 @@ import { finishing, runPasses } from '../passes/index.js';
 import { isOffered } from '../precision/index.js';
 import type { Refine } from '../quantize/quantize.js';
 import { evaluationBatch } from '../quantize/samples.js';
+import { type Budgets, misses, NO_BUDGETS } from '../search/budgets.js';
 import { type FallbackOptions, floatPoint, type Tried } from '../search/builds.js';
 import { Deadline } from '../search/deadline.js';
 import { walkFallback } from '../search/fallback.js';
 import { Judge } from '../search/judge.js';
-import {
-  type Budgets,
-  choosePoint,
-  misses,
-  NO_BUDGETS,
-  type Point,
-  PRECISIONS,
-  type Precision,
-  paretoFront,
-} from '../search/points.js';
+import { choosePoint, figuresOf, type Point, PRECISIONS, type Precision, paretoFront } from '../search/points.js';
 import type { Candidate } from './int8.js';
 import { type BuildOptions, DEFAULT_MAX_DROP, DEFAULT_MINUTES } from './options.js';
 import { graphOf } from './other.js';
@@ -188,6 +180,6 @@ function whyChosen(point: Point, met: boolean, { points, budgets, floatBytes, ju
     ? ' This machine is not one of the profile, so no build can be shown to keep to the time.'
     : '';
   if (met) return `${name} of ${count(points.length, 'build')} that were tried: ${figures}.${unheld}`;
-  const missed = Object.keys(misses(point, budgets, floatBytes)).join(' and ');
+  const missed = Object.keys(misses(figuresOf(point, floatBytes), budgets)).join(' and ');
   return `${name}, although it misses ${missed}: none of ${count(points.length, 'build')} keeps to every budget, and it is the nearest: ${figures}.${unheld}`;
 }

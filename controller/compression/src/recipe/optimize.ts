@@ -4,37 +4,15 @@ import type { Preprocess, Recipe, Report, TensorSpec } from '@espalier/proto';
 import { parseSpec } from '../data/spec.js';
 import { SpecInvalid } from '../errors.js';
 import type { HardwareProfile } from '../hardware/profile.js';
+import { type Budgets, type Figures, missedBy, misses } from '../search/budgets.js';
 import { buildVariant } from './build.js';
 import type { Progress } from './options.js';
 import { type Proposal, proposeSmaller } from './propose.js';
 
-export interface Budgets {
-  /** Points of top-1 that may be lost. */
-  readonly maxDrop: number;
-  readonly latencyUs: number | null;
-  /** Float bytes over variant bytes, at least. */
-  readonly sizeRatio: number | null;
-}
-
 /** What a recipe came to. */
-export interface Point {
+export interface Point extends Figures {
   readonly recipe: Recipe;
   readonly top1: number | null;
-  readonly drop: number | null;
-  readonly p50Us: number | null;
-  readonly speedup: number | null;
-  readonly sizeRatio: number;
-}
-
-/** How far a point is from a budget, as a share of it; nothing when all are met. */
-export function misses({ drop, p50Us, sizeRatio }: Point, budgets: Budgets): Record<string, number> {
-  const found: Record<string, number> = {};
-  if (drop !== null && drop > budgets.maxDrop) found.maxDrop = drop - budgets.maxDrop;
-  if (budgets.latencyUs !== null && (p50Us === null || p50Us > budgets.latencyUs)) {
-    found.latencyUs = p50Us === null ? Number.POSITIVE_INFINITY : p50Us / budgets.latencyUs - 1;
-  }
-  if (budgets.sizeRatio !== null && sizeRatio < budgets.sizeRatio) found.sizeRatio = budgets.sizeRatio / sizeRatio - 1;
-  return found;
 }
 
 /**
@@ -42,7 +20,7 @@ export function misses({ drop, p50Us, sizeRatio }: Point, budgets: Budgets): Rec
  * fastest; where none does, the one that misses by least. Pure.
  */
 export function choosePoint(points: readonly Point[], budgets: Budgets): { point: Point; met: boolean } {
-  const missed = (point: Point): number => Object.values(misses(point, budgets)).reduce((sum, by) => sum + by, 0);
+  const missed = (point: Point): number => missedBy(point, budgets);
   const meeting = points.filter((point) => missed(point) === 0);
   const isBound = budgets.latencyUs !== null || budgets.sizeRatio !== null;
   const worth = (point: Point): number => (isBound ? -(point.drop ?? 0) : (point.speedup ?? point.sizeRatio));
@@ -86,7 +64,7 @@ export interface Optimized {
   readonly points: readonly Point[];
   readonly chosen: Point;
   readonly met: boolean;
-  readonly missed: Record<string, number>;
+  readonly missed: Partial<Record<keyof Budgets, number>>;
   /** Smaller members of the family that would likely keep to a missed latency. */
   readonly proposals: readonly Proposal[];
   readonly report: Report;
@@ -140,7 +118,8 @@ function sideOf([input]: readonly TensorSpec[]): number | null {
 
 /** Reckoned from the fastest build that is accurate enough. */
 function proposalsFor(points: readonly Point[], { maxDrop, latencyUs }: Budgets, side: number | null): Proposal[] {
-  const accurate = points.filter(({ drop, p50Us }) => p50Us !== null && (drop ?? 0) <= maxDrop);
+  const most = maxDrop ?? Number.POSITIVE_INFINITY;
+  const accurate = points.filter(({ drop, p50Us }) => p50Us !== null && (drop ?? 0) <= most);
   const p50Us = Math.min(...accurate.map(({ p50Us }) => p50Us!));
   return latencyUs === null || accurate.length === 0 ? [] : proposeSmaller({ p50Us, side, latencyUs });
 }

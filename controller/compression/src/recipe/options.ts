@@ -10,7 +10,8 @@ import type {
 import type { DetectionOutputs } from '../detection/declaration.js';
 import type { HardwareProfile } from '../hardware/profile.js';
 import type { Method } from '../quantize/observer.js';
-import type { Budgets, Point, Precision } from '../search/points.js';
+import type { Budgets } from '../search/budgets.js';
+import type { Point, Precision } from '../search/points.js';
 
 /** Points of accuracy that may be lost when the model has no budget of its own. */
 export const DEFAULT_MAX_DROP = 1;

@@ -3,9 +3,10 @@ import type { HardwareProfile } from '../hardware/profile.js';
 import { encodeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
 import type { Refinable } from '../quantize/quantize.js';
+import type { Budgets } from './budgets.js';
 import type { Deadline } from './deadline.js';
 import type { Judge } from './judge.js';
-import type { Budgets, Point } from './points.js';
+import type { Point } from './points.js';
 import { type Prices, SPARED } from './price.js';
 import type { Measured } from './rank.js';
 

@@ -1,6 +1,7 @@
 /** Which nodes of an int8 build stay float: measured for what they bring and what they cost, under budgets and a time. */
+import { missedBy, misses, NO_BUDGETS } from './budgets.js';
 import { Builds, type FallbackOptions, type Tried } from './builds.js';
-import { misses, NO_BUDGETS, type Point } from './points.js';
+import { figuresOf, type Point } from './points.js';
 import { type Prices, pricesOf } from './price.js';
 import { byWorth, type Group, groupsOf, type Measured, noiseOf } from './rank.js';
 import { Meter, measureGroups } from './sensitivity.js';
@@ -72,7 +73,7 @@ class Turn {
 
   /** No time is left to spend on accuracy. */
   isSlow(point: Point): boolean {
-    const { latencyUs, speedup } = misses(point, this.options.budgets, this.options.floatBytes);
+    const { latencyUs, speedup } = misses(figuresOf(point, this.options.floatBytes), this.options.budgets);
     return point.load >= 1 || latencyUs !== undefined || speedup !== undefined;
   }
 
@@ -80,7 +81,10 @@ class Turn {
   isDone(point: Point): boolean {
     const { budgets, floatBytes } = this.options;
     const onlyAccuracy = budgets.latencyUs === null && budgets.speedup === null && budgets.maxDrop !== null;
-    return onlyAccuracy && misses(point, { ...NO_BUDGETS, maxDrop: budgets.maxDrop }, floatBytes).maxDrop === undefined;
+    return (
+      onlyAccuracy &&
+      misses(figuresOf(point, floatBytes), { ...NO_BUDGETS, maxDrop: budgets.maxDrop }).maxDrop === undefined
+    );
   }
 
   /** Why no node is to stay float, or null. */
@@ -95,7 +99,7 @@ const TRIMMED_MAX = 6;
 
 /** Each node of the set that would be taken must earn its place: without it the build is worse, or it goes. */
 async function trim(builds: Builds, ranked: readonly Measured[], { budgets, floatBytes, deadline }: FallbackOptions) {
-  const isMet = ({ point }: Tried): boolean => Object.keys(misses(point, budgets, floatBytes)).length === 0;
+  const isMet = ({ point }: Tried): boolean => missedBy(figuresOf(point, floatBytes), budgets) === 0;
   const meeting = builds.tried.filter((one) => isMet(one) && one.point.load < 1);
   const onlyAccuracy = budgets.latencyUs === null && budgets.speedup === null && budgets.maxDrop !== null;
   if (meeting.length === 0) return;

@@ -1,4 +1,5 @@
 /** Builds of one model as points between accuracy, speed and size, and the choice among them. */
+import { type Budgets, type Figures, missedBy } from './budgets.js';
 
 /** What the nodes of a build compute in. */
 export const PRECISIONS = ['int8', 'int8-16', 'w8', 'w4', 'fp16', 'dynamic'] as const;
@@ -21,19 +22,6 @@ export interface Point {
   readonly load: number;
 }
 
-/** What a build must keep to; null where nothing is asked. */
-export interface Budgets {
-  /** Points of top-1 that may be lost. */
-  readonly maxDrop: number | null;
-  readonly latencyUs: number | null;
-  /** Float time over the build's, at least. */
-  readonly speedup: number | null;
-  /** Float bytes over the build's, at least. */
-  readonly sizeRatio: number | null;
-}
-
-export const NO_BUDGETS: Budgets = { maxDrop: null, latencyUs: null, speedup: null, sizeRatio: null };
-
 /** What is lost is counted in whole samples; SQNR ranks more surely. */
 const asWell = (a: Point, b: Point): boolean => a.sqnrDb >= b.sqnrDb && a.load <= b.load && a.bytes <= b.bytes;
 
@@ -44,20 +32,11 @@ export const paretoFront = (points: readonly Point[]): Point[] =>
       !points.some((other, i) => other !== point && asWell(other, point) && (i < at || !asWell(point, other))),
   );
 
-/** How far a point is from each budget that it misses, as a share of the budget (of one point for the drop). Pure. */
-export function misses(point: Point, budgets: Budgets, floatBytes: number): Partial<Record<keyof Budgets, number>> {
-  const found: Partial<Record<keyof Budgets, number>> = {};
-  const { maxDrop, latencyUs, speedup, sizeRatio } = budgets;
-  if (maxDrop !== null && point.drop > maxDrop) found.maxDrop = point.drop - maxDrop;
-  if (latencyUs !== null && (point.p50Us ?? Number.POSITIVE_INFINITY) > latencyUs) {
-    found.latencyUs = point.p50Us === null ? Number.POSITIVE_INFINITY : point.p50Us / latencyUs - 1;
-  }
-  if (speedup !== null && (point.speedup ?? 0) < speedup) found.speedup = 1 - (point.speedup ?? 0) / speedup;
-  if (sizeRatio !== null && floatBytes / point.bytes < sizeRatio) {
-    found.sizeRatio = 1 - floatBytes / point.bytes / sizeRatio;
-  }
-  return found;
-}
+/** A point as budgets count it. */
+export const figuresOf = (point: Point, floatBytes: number): Figures => ({
+  ...point,
+  sizeRatio: floatBytes / point.bytes,
+});
 
 /** A file slower than float replaces it only where its size was asked for. */
 const isAllowed = ({ speedup }: Point, { sizeRatio }: Budgets): boolean =>
@@ -74,8 +53,7 @@ export function choosePoint(
   floatBytes: number,
 ): { point: Point; met: boolean } {
   const allowed = points.filter((point) => isAllowed(point, budgets));
-  const missed = (point: Point): number =>
-    Object.values(misses(point, budgets, floatBytes)).reduce((sum, by) => sum + by, 0);
+  const missed = (point: Point): number => missedBy(figuresOf(point, floatBytes), budgets);
   const meeting = allowed.filter((point) => missed(point) === 0);
   const fastest = budgets.maxDrop !== null && budgets.latencyUs === null && budgets.speedup === null;
   const better = (a: Point, b: Point): boolean =>

@@ -13,7 +13,7 @@ const point = (recipe: Point['recipe'], drop: number, p50Us: number | null, size
   ...{ recipe, drop, top1: 90 - drop, p50Us, sizeRatio, speedup: p50Us === null ? null : 100 / p50Us },
 });
 const points = [point('float', 0, 100, 1), point('int8', 0.2, 50, 3.5), point('pruned-int8', 0.9, 35, 5)];
-const budgets = (more: Partial<Budgets>): Budgets => ({ maxDrop: 1, latencyUs: null, sizeRatio: null, ...more });
+const budgets = (more: Partial<Budgets>): Budgets => ({ ...NO_BUDGETS, maxDrop: 1, ...more });
 const chosen = (more: Partial<Budgets>): [string, boolean] => {
   const { point: found, met } = choosePoint(points, budgets(more));
   return [found.recipe, met];

@@ -1,5 +1,6 @@
+import { misses, NO_BUDGETS } from '@espalier/compression/search/budgets';
 import { Deadline } from '@espalier/compression/search/deadline';
-import { choosePoint, misses, NO_BUDGETS, type Point, paretoFront } from '@espalier/compression/search/points';
+import { choosePoint, figuresOf, type Point, paretoFront } from '@espalier/compression/search/points';
 import { byWorth } from '@espalier/compression/search/rank';
 import t from 'tap';
 
@@ -31,7 +32,7 @@ t.test('where no point keeps to the budgets, the nearest is taken and the miss i
   const budgets = { ...NO_BUDGETS, speedup: 4, maxDrop: 1 };
   const { point: nearest, met } = choosePoint(all, budgets, 1000);
   t.strictSame([nearest, met], [middle, false]);
-  t.strictSame(misses(nearest, budgets, 1000), { speedup: 0.5 });
+  t.strictSame(misses(figuresOf(nearest, 1000), budgets), { speedup: 0.5 });
 });
 
 t.test('a file slower than float is taken for its size only', async (t) => {
