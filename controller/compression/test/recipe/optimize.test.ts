@@ -1,12 +1,6 @@
-import {
-  type Budgets,
-  choosePoint,
-  misses,
-  type Point,
-  splitSpec,
-  weightsFor,
-} from '@espalier/compression/recipe/optimize';
+import { choosePoint, type Point, splitSpec, weightsFor } from '@espalier/compression/recipe/optimize';
 import { proposeSmaller } from '@espalier/compression/recipe/propose';
+import { type Budgets, misses, NO_BUDGETS } from '@espalier/compression/search/budgets';
 import t from 'tap';
 
 const point = (recipe: Point['recipe'], drop: number, p50Us: number | null, sizeRatio: number): Point => ({
