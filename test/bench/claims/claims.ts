@@ -114,7 +114,7 @@ export const claims: readonly Claim[] = [
     },
     ...{ arms: [steppedArm('half-steps', 0.5, 10, 5), halfFive], effect: minus },
     ...{
-      conditions: `${STANDARD}; ten steps to one half against one cut, five passes of all images each`,
+      conditions: `${STANDARD}; ten steps to one half against one cut, five passes of all images each, at a rate that is too high behind fresh norms`,
       onlyWhen: 'the passes are not counted',
     },
   },
