@@ -4,6 +4,8 @@ import type { Preprocess, Recipe, Report, TensorSpec } from '@espalier/proto';
 import { parseSpec } from '../data/spec.js';
 import { SpecInvalid } from '../errors.js';
 import type { HardwareProfile } from '../hardware/profile.js';
+import { readModel } from '../onnx/codec.js';
+import { weightsCost } from '../prune/macs.js';
 import { type Budgets, type Figures, missedBy, misses } from '../search/budgets.js';
 import { buildVariant } from './build.js';
 import type { Progress } from './options.js';
@@ -72,15 +74,29 @@ export interface Optimized {
   readonly folder: string;
 }
 
-/** What a file holds beside its weights, as a share of the one that is wanted. */
-const BESIDE_WEIGHTS = 0.12;
+/** Aligned widths and what stays in float take so much of the room that is left for weights. */
+const ROUNDING = 0.05;
+
+/** No network is cut below this share of its weights. */
+const LEAST_SHARE = 0.02;
+
+interface Sizes {
+  readonly floatBytes: number;
+  readonly int8Bytes: number;
+  /** Weights of the network; a byte each in int8. */
+  readonly weights: number;
+}
 
 /**
- * The share of the weights that an int8 build may keep to be so many times smaller than float; null where int8 alone is, or
- * no size was asked for. Pure.
+ * The share of the weights that an int8 build may keep to be so many times smaller than float: what the file holds beside
+ * them stays. Null where int8 alone is small enough, or no size was asked for. Pure.
  */
-export const weightsFor = (sizeRatio: number | null, int8Ratio: number): number | null =>
-  sizeRatio === null || int8Ratio >= sizeRatio ? null : (int8Ratio / sizeRatio) * (1 - BESIDE_WEIGHTS);
+export function weightsFor(sizeRatio: number | null, { floatBytes, int8Bytes, weights }: Sizes): number | null {
+  if (sizeRatio === null || int8Bytes * sizeRatio <= floatBytes) return null;
+  const beside = Math.max(0, int8Bytes - weights);
+  const room = floatBytes / sizeRatio - beside;
+  return Math.max(LEAST_SHARE, ((1 - ROUNDING) * room) / weights);
+}
 
 const RECIPES: readonly Recipe[] = ['float', 'int8', 'pruned-int8'];
 
@@ -92,7 +108,11 @@ export async function optimize(options: OptimizeOptions): Promise<Optimized> {
   let side: number | null = null;
   for (const recipe of RECIPES) {
     const int8 = built.find(({ point }) => point.recipe === 'int8');
-    const weights = recipe === 'pruned-int8' && int8 ? weightsFor(budgets.sizeRatio, int8.point.sizeRatio) : null;
+    const sizes = int8 && {
+      ...{ floatBytes: int8.report.float.sizeBytes, int8Bytes: int8.report.variant.sizeBytes },
+      weights: weightsCost.of(await readModel(build.modelPath), new Map()),
+    };
+    const weights = recipe === 'pruned-int8' && sizes ? weightsFor(budgets.sizeRatio, sizes) : null;
     const folder = path.join(outDir, recipe);
     const { report, inputs } = await buildVariant({
       ...{ ...build, recipe, outDir: folder, calibrate: fit, evaluate: judge, maxDrop: budgets.maxDrop, weights },

@@ -33,10 +33,12 @@ t.test('one SPEC becomes two that share no sample', (t) => {
 });
 
 t.test('a size beyond int8 tells how many weights may stay', (t) => {
-  t.equal(weightsFor(null, 3.5), null);
-  t.equal(weightsFor(3, 3.5), null, 'int8 alone is small enough');
-  const share = weightsFor(10, 3.5)!;
-  t.ok(share > 0.25 && share < 0.35, `${share}`);
+  const sizes = { floatBytes: 1_100_000, int8Bytes: 310_000, weights: 270_000 };
+  t.equal(weightsFor(null, sizes), null);
+  t.equal(weightsFor(3, sizes), null, 'int8 alone is small enough');
+  const share = weightsFor(10, sizes)!;
+  t.ok(Math.abs(share - (0.95 * 70_000) / 270_000) < 1e-9, `what is beside the weights stays: ${share}`);
+  t.ok(weightsFor(1000, sizes)! > 0, 'never below nothing');
   t.end();
 });
 
