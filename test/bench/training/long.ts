@@ -3,16 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { readPreprocess } from '@espalier/compression';
-import { openDataset } from '@espalier/compression/data/dataset';
-import { firstFeeds } from '@espalier/compression/data/feeds';
+import { measureShare } from '@espalier/compression/latency/measure-share';
 import { profileOps } from '@espalier/compression/latency/profile-ops';
-import { encodeModel, readModel } from '@espalier/compression/onnx/codec';
-import type { Graph } from '@espalier/compression/onnx/graph';
-import { orderPruning } from '@espalier/compression/prune/prunable';
-import { type PruneTarget, pruneTo } from '@espalier/compression/prune/prune';
-import { measurePair } from '@espalier/compression/recipe/latency';
+import { readModel } from '@espalier/compression/onnx/codec';
+import { pruneTo } from '@espalier/compression/prune/prune';
 import { optimize } from '@espalier/compression/recipe/optimize';
-import { Session } from '@espalier/compression/runtime/session';
 import { NO_BUDGETS } from '@espalier/compression/search/budgets';
 import { type Bench, profile, rounded, SEED } from './row.ts';
 import { cifarSpec, Subject } from './subject.ts';
@@ -35,7 +30,7 @@ const size10 = (model: string, minutes: number): Bench => ({
     const outDir = mkdtempSync(path.join(os.tmpdir(), 'espalier-bench-'));
     try {
       const preprocess = await readPreprocess(path.join(data, 'preprocess', `${model}.json`));
-      const { points, report, folder } = await optimize({
+      const { chosen, folder } = await optimize({
         ...{
           modelPath: path.join(data, 'models', `${model}.onnx`),
           modelName: model,
@@ -52,7 +47,7 @@ const size10 = (model: string, minutes: number): Bench => ({
       const { top1, n } = await subject.top1(await readModel(path.join(folder, 'model.onnx')));
       const { top1: float } = await subject.top1(subject.graph);
       await subject.close();
-      const { speedup, sizeRatio } = points.at(-1)!;
+      const { recipe, speedup, sizeRatio } = chosen;
       return [
         {
           ...{
@@ -63,7 +58,7 @@ const size10 = (model: string, minutes: number): Bench => ({
             seed: SEED,
           },
           reference: 'the claim: 1/10 of the size at 95 %',
-          note: `${rounded(top1)} % of ${rounded(float)} %, ${rounded(sizeRatio)}x smaller (${report.recipe}), ${rounded(speedup ?? 0)}x faster`,
+          note: `${rounded(top1)} % of ${rounded(float)} %, ${rounded(sizeRatio)}x smaller (${recipe}), ${rounded(speedup ?? 0)}x faster`,
         },
       ];
     } finally {
@@ -72,15 +67,6 @@ const size10 = (model: string, minutes: number): Bench => ({
   },
 });
 
-/** Orders by exact error, cuts and refits. */
-async function narrowed(subject: Subject, data: string, target: PruneTarget): Promise<Graph> {
-  const prunable = await orderPruning(subject.prepared, {
-    ...{ importance: 'obs', alignment: profile.alignment, tied: false, seed: SEED },
-    ...{ data: await openDataset(cifarSpec(data, 300)), feeding: subject.feeding },
-  });
-  return (await pruneTo(prunable, { target, refit: true })).graph;
-}
-
 const EPOCHS_56 = 6;
 
 const resnet56: Bench = {
@@ -88,7 +74,8 @@ const resnet56: Bench = {
   long: true,
   async measure(data) {
     const subject = await Subject.open(data, 'cifar10-resnet56');
-    const cut = await narrowed(subject, data, { macs: 1 / 2.13 });
+    const target = { macs: 1 / 2.13 };
+    const { graph: cut } = await pruneTo(await subject.ordered('obs'), { target, refit: true });
     const { graph } = await subject.train(cut, distilled(EPOCHS_56), SAMPLES, subject.graph);
     const { top1, n } = await subject.top1(graph);
     const { top1: float } = await subject.top1(subject.graph);
@@ -112,13 +99,13 @@ const tableBeatsUniform = (model: string): Bench => ({
   long: true,
   async measure(data) {
     const subject = await Subject.open(data, model);
-    const open = (importance: 'l1' | 'obs') => openOrdered(subject, data, importance);
-    const [plain, ours] = [await open('l1'), await open('obs')];
-    const table = await profileOps(ours, { model, profile, precision: 'float32' });
+    const [plain, ours] = [await subject.ordered('l1'), await subject.ordered('obs')];
+    const build = { profile, precision: 'float32' } as const;
+    const table = await profileOps(ours, { model, ...build });
     const uniform = await pruneTo(plain, { target: { ratio: 0.5 }, refit: false });
-    const share = await latencyShare(subject, uniform.graph);
+    const share = await measureShare(plain, uniform.graph, build);
     const chosen = await pruneTo(ours, { target: { latency: share, table }, refit: true });
-    const ownShare = await latencyShare(subject, chosen.graph);
+    const ownShare = await measureShare(ours, chosen.graph, build);
     const gains: number[] = [];
     for (const seed of COMPARED_SEEDS) {
       const reached = [];
@@ -139,25 +126,6 @@ const tableBeatsUniform = (model: string): Bench => ({
     ];
   },
 });
-
-async function openOrdered(subject: Subject, data: string, importance: 'l1' | 'obs') {
-  return orderPruning(subject.prepared, {
-    ...{ importance, alignment: profile.alignment, tied: false, seed: SEED },
-    ...{ data: await openDataset(cifarSpec(data, 300)), feeding: subject.feeding },
-  });
-}
-
-/** Measured in turn with the whole network. */
-async function latencyShare(subject: Subject, graph: Graph): Promise<number> {
-  const [whole, cut] = await Promise.all(
-    [subject.prepared, graph].map((one) => Session.open(encodeModel(one), 'timed', profile.session)),
-  );
-  const feeding = { inputs: whole!.inputs, preprocess: null, batchSize: 1, seed: SEED };
-  const feeds = (await firstFeeds(await openDataset('random:1'), feeding, 1))!;
-  const { float, variant } = await measurePair(whole!, cut!, feeds);
-  await Promise.all([whole!.dispose(), cut!.dispose()]);
-  return variant.p50Us / float.p50Us;
-}
 
 export const long: readonly Bench[] = [
   size10('cifar10-resnet20', 30),

@@ -7,7 +7,6 @@ import { openDataset } from '@espalier/compression/data/dataset';
 import { firstFeeds } from '@espalier/compression/data/feeds';
 import { writeModel } from '@espalier/compression/onnx/codec';
 import type { Graph } from '@espalier/compression/onnx/graph';
-import { orderPruning } from '@espalier/compression/prune/prunable';
 import { pruneTo } from '@espalier/compression/prune/prune';
 import { measurePair } from '@espalier/compression/recipe/latency';
 import { Session } from '@espalier/compression/runtime/session';
@@ -22,11 +21,8 @@ const EPOCHS = 4;
 const MACS = 0.65;
 
 /** Cut, refitted and distilled from the whole network. */
-async function narrowed(subject: Subject, data: string): Promise<Graph> {
-  const prunable = await orderPruning(subject.prepared, {
-    ...{ importance: 'obs', alignment: profile.alignment, tied: false, seed: SEED },
-    ...{ data: await openDataset(cifarSpec(data, 300)), feeding: subject.feeding },
-  });
+async function narrowed(subject: Subject): Promise<Graph> {
+  const prunable = await subject.ordered('obs');
   const { graph } = await pruneTo(prunable, { target: { macs: MACS }, refit: true });
   const recipe = await loadRecipe('distill');
   const [stage] = recipe.stages;
@@ -57,7 +53,7 @@ const prunedBeatsInt8: Bench = {
     try {
       const file = path.join(folder, 'narrow.onnx');
       const started = performance.now();
-      await writeModel(await narrowed(subject, data), file);
+      await writeModel(await narrowed(subject), file);
       const minutes = (performance.now() - started) / 60_000;
       const int8 = await build('whole', path.join(data, 'models', `${MODEL}.onnx`));
       const pruned = await build('pruned', file);

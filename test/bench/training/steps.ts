@@ -5,6 +5,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { median } from '@espalier/compression/recipe/latency';
 import { linesOf } from '../program.ts';
 import { type Bench, rounded, SEED } from './row.ts';
 import { Subject } from './subject.ts';
@@ -43,8 +44,6 @@ async function ourSeconds(subject: Subject, batch: number, workers: number): Pro
   );
   return history.at(-1)!.seconds;
 }
-
-const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 const step = (id: string, batch: number, workers: number): Bench => ({
   id,

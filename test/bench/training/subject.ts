@@ -6,7 +6,7 @@ import { readChecked } from '@espalier/compression/inspect';
 import { encodeModel } from '@espalier/compression/onnx/codec';
 import type { Graph } from '@espalier/compression/onnx/graph';
 import { uniformWidths } from '@espalier/compression/prune/fit';
-import { type Importance, orderPruning } from '@espalier/compression/prune/prunable';
+import { type Importance, orderPruning, type Prunable } from '@espalier/compression/prune/prunable';
 import { pruneTo } from '@espalier/compression/prune/prune';
 import { compare } from '@espalier/compression/recipe/accuracy';
 import { prepare } from '@espalier/compression/recipe/prepare';
@@ -14,7 +14,7 @@ import { Session } from '@espalier/compression/runtime/session';
 import { TrainRecipe } from '@espalier/compression/train/recipe';
 import { type Trained, train } from '@espalier/compression/train/train';
 import type { Preprocess } from '@espalier/proto';
-import { SEED, teller } from './row.ts';
+import { profile, SEED, teller } from './row.ts';
 
 const WORKERS = 2;
 /** Single channels: what the reference does, whatever the hardware likes. */
@@ -73,6 +73,14 @@ export class Subject {
   get feeding() {
     const { session, preprocess } = this.opened;
     return { inputs: session.inputs, preprocess, batchSize: 10, seed: SEED };
+  }
+
+  /** The inner groups, ordered for pruning to the widths that the profile likes. */
+  async ordered(importance: 'l1' | 'obs'): Promise<Prunable> {
+    return orderPruning(this.prepared, {
+      ...{ importance, alignment: profile.alignment, tied: false, seed: SEED },
+      ...{ data: await openDataset(cifarSpec(this.opened.data, 300)), feeding: this.feeding },
+    });
   }
 
   /** A share less of every inner group, in the order of a measure; the norms stay when nothing is refitted. */

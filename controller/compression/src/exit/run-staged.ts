@@ -8,7 +8,7 @@ import type { Dataset } from '../data/content.js';
 import { type BatchOptions, batches } from '../data/feeds.js';
 import { StagesUnfit } from '../errors.js';
 import { argmax } from '../recipe/accuracy.js';
-import { quantile } from '../recipe/latency.js';
+import { median } from '../recipe/latency.js';
 import { defaultOptions, type Feeds, type Output, Session } from '../runtime/session.js';
 
 export const STAGES_FILE = 'stages.json';
@@ -128,11 +128,6 @@ export async function compareStaged(
     if (argmax(result.logits.data, 0, result.logits.data.length) === labels[0]) right++;
     if (argmax(given[first]!.data, 0, given[first]!.data.length) === labels[0]) rightWhole++;
   }
-  const median = (values: readonly number[]): number =>
-    quantile(
-      [...values].sort((a, b) => a - b),
-      0.5,
-    );
   const histogram = times.map(({ length }) => length);
   const mean = (of: (stage: number) => number): number =>
     histogram.reduce((sum, count, stage) => sum + (count > 0 ? count * of(stage) : 0), 0) / Math.max(1, n);

@@ -1,22 +1,11 @@
-/** Latency tables: made from measured widths, and read to say what a network of other widths costs. */
-import type { LatencyTable, LatencyTableRow } from '@espalier/proto';
+/** Latency tables, read to say what a network of other widths costs. */
+import type { LatencyTable } from '@espalier/proto';
 import type { Graph } from '../onnx/graph.js';
 import type { Node } from '../onnx/node.js';
 import type { CostModel } from '../prune/macs.js';
-import { rowsOfTimes, worksOf } from './plan.js';
 import { workOf } from './work.js';
 
 type Shapes = ReadonlyMap<string, readonly number[]>;
-
-/** One measured network: the time of each of its operators. */
-export interface Measured {
-  readonly graph: Graph;
-  readonly shapes: Shapes;
-  readonly times: ReadonlyMap<string, number>;
-}
-
-export const rowsOf = (networks: readonly Measured[]): LatencyTableRow[] =>
-  rowsOfTimes(networks.map(({ graph, shapes, times }) => ({ works: worksOf(graph, shapes), times, plainUs: null })));
 
 /** Reads a table for the graphs of its model. */
 export class LatencyCosts implements CostModel {

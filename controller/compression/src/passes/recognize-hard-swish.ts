@@ -1,24 +1,7 @@
 import type { Graph } from '../onnx/graph.js';
-import { floatOf, type Node } from '../onnx/node.js';
-import { definePass, no, yes } from './pass.js';
-import {
-  besideScalar,
-  type Gate,
-  gatedProduct,
-  isClose,
-  isClosed,
-  madeBy,
-  replacePattern,
-  scalarOf,
-} from './pattern.js';
-
-interface Found {
-  readonly last: Node;
-  readonly inner: readonly Node[];
-  readonly x: string;
-}
-
-const OPSET = 14;
+import { floatOf } from '../onnx/node.js';
+import { besideScalar, type Gate, isClose, madeBy, scalarOf } from './pattern.js';
+import { recognizeGated } from './recognize-gated.js';
 
 /** max(0, min(1, x / 6 + 1/2)), as HardSigmoid or as Clip(x + 3, 0, 6), which is six times it. */
 function gateOf(graph: Graph, value: string): Gate | null {
@@ -35,16 +18,6 @@ function gateOf(graph: Graph, value: string): Gate | null {
 }
 
 /** x max(0, min(1, x / 6 + 1/2)) written out becomes HardSwish.   [HardSwish-14] */
-export const recognizeHardSwish = definePass<Found>({
-  name: 'recognize-hard-swish',
-  anchors: ['Mul', 'Div'],
-  match(graph, last) {
-    const found = gatedProduct(graph, last, gateOf);
-    // Part of a longer product: the pattern ends further on, or is something else.
-    if (!found || !isClose(found.factor, 1)) return no('');
-    if (graph.opset() < OPSET) return no(`opset ${graph.opset()} has no HardSwish`);
-    if (!isClosed(graph, found.inner, last)) return no('a part of it is read elsewhere');
-    return yes({ last, ...found });
-  },
-  rewrite: (graph, { last, inner, x }) => replacePattern(graph, inner, last, { opType: 'HardSwish', inputs: [x] }),
+export const recognizeHardSwish = recognizeGated({
+  ...{ name: 'recognize-hard-swish', anchors: ['Mul', 'Div'], opType: 'HardSwish', opset: 14, gateOf },
 });

@@ -47,7 +47,7 @@ async function slice(session: Session, feeds: Feeds, times: number[], { nowUs, c
   return (cpuUs() - startCpuUs) / (times.length - before);
 }
 
-const median = (values: readonly number[]): number =>
+export const median = (values: readonly number[]): number =>
   quantile(
     [...values].sort((a, b) => a - b),
     0.5,

@@ -108,11 +108,8 @@ export async function optimize(options: OptimizeOptions): Promise<Optimized> {
   let side: number | null = null;
   for (const recipe of RECIPES) {
     const int8 = built.find(({ point }) => point.recipe === 'int8');
-    const sizes = int8 && {
-      ...{ floatBytes: int8.report.float.sizeBytes, int8Bytes: int8.report.variant.sizeBytes },
-      weights: weightsCost.of(await readModel(build.modelPath), new Map()),
-    };
-    const weights = recipe === 'pruned-int8' && sizes ? weightsFor(budgets.sizeRatio, sizes) : null;
+    const isSized = recipe === 'pruned-int8' && budgets.sizeRatio !== null;
+    const weights = isSized && int8 ? weightsFor(budgets.sizeRatio, await sizesOf(build.modelPath, int8.report)) : null;
     const folder = path.join(outDir, recipe);
     const { report, inputs } = await buildVariant({
       ...{ ...build, recipe, outDir: folder, calibrate: fit, evaluate: judge, maxDrop: budgets.maxDrop, weights },
@@ -128,6 +125,11 @@ export async function optimize(options: OptimizeOptions): Promise<Optimized> {
   const missed = misses(point, budgets);
   const proposals = missed.latencyUs === undefined ? [] : proposalsFor(points, budgets, side);
   return { points, chosen: point, met, missed, proposals, report, folder };
+}
+
+async function sizesOf(modelPath: string, { float, variant }: Report): Promise<Sizes> {
+  const weights = weightsCost.of(await readModel(modelPath), new Map());
+  return { floatBytes: float.sizeBytes, int8Bytes: variant.sizeBytes, weights };
 }
 
 /** Side of a square image, [N, 3, S, S]. */

@@ -73,7 +73,7 @@ export async function pruneProgressively(whole: Graph, options: ProgressiveOptio
   const end = removedBy(target);
   const steps: StepTaken[] = [];
   let settings: StepSettings = { step: options.step, epochs: 1, distils: false };
-  let kept = null as Standing | null;
+  let kept = null as Kept | null;
   let remedy: string | null = null;
   while ((kept?.removed ?? 0) < end) {
     const done = kept?.removed ?? 0;
@@ -99,7 +99,7 @@ export async function pruneProgressively(whole: Graph, options: ProgressiveOptio
   return { pruned: kept?.pruned ?? null, removed: kept?.removed ?? 0, steps };
 }
 
-interface Standing {
+interface Kept {
   readonly pruned: Pruned;
   readonly removed: number;
 }

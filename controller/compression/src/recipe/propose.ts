@@ -15,7 +15,7 @@ export interface Proposal {
   readonly predictedUs: number;
 }
 
-export interface Standing {
+export interface TooSlow {
   /** Of the fastest build that is accurate enough. */
   readonly p50Us: number;
   /** Side of the input image; null for what is no image. */
@@ -24,7 +24,7 @@ export interface Standing {
 }
 
 /** The largest width and the largest resolution that keep to the latency; none where even the smallest does not. */
-export function proposeSmaller({ p50Us, side, latencyUs }: Standing): Proposal[] {
+export function proposeSmaller({ p50Us, side, latencyUs }: TooSlow): Proposal[] {
   const widths = WIDTHS.map((value): Proposal => ({ kind: 'width', value, predictedUs: p50Us * value ** 2 }));
   const sides: number[] = [];
   for (let next = (side ?? 0) - RESOLUTION_STEP; next >= RESOLUTION_MIN; next -= RESOLUTION_STEP) sides.push(next);

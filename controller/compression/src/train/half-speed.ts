@@ -2,6 +2,7 @@
 import { Tensor } from 'onnxruntime-node';
 import { encodeModel } from '../onnx/codec.js';
 import { Type } from '../onnx/tensor.js';
+import { median } from '../recipe/latency.js';
 import { Session } from '../runtime/session.js';
 import { graphOf } from './graph-of.js';
 import { Tape } from './tape.js';
@@ -48,5 +49,5 @@ export async function halfTimeRatio(): Promise<number> {
     ratios.push((await timed(half)) / whole);
   }
   await Promise.all([single.close(), half.close()]);
-  return ratios.sort((a, b) => a - b)[Math.floor(ROUNDS / 2)]!;
+  return median(ratios);
 }

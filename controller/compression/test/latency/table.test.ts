@@ -1,5 +1,6 @@
 import { fitLine } from '@espalier/compression/latency/line';
-import { LatencyCosts, rowsOf } from '@espalier/compression/latency/table';
+import { rowsOfTimes, worksOf } from '@espalier/compression/latency/plan';
+import { LatencyCosts } from '@espalier/compression/latency/table';
 import { LatencyTable } from '@espalier/proto';
 import t from 'tap';
 import { noise, tinyGraph } from '../support/tiny.ts';
@@ -32,6 +33,13 @@ t.test('a line through points, and through points of one work', (t) => {
   t.equal(fitLine([1, 2].map((work) => ({ work, us: 10 - work }))).usPerWork, 0, 'more work is not faster');
   t.end();
 });
+
+interface Measured extends ReturnType<typeof network> {
+  readonly times: ReadonlyMap<string, number>;
+}
+
+const rowsOf = (networks: readonly Measured[]) =>
+  rowsOfTimes(networks.map(({ graph, shapes, times }) => ({ works: worksOf(graph, shapes), times, plainUs: null })));
 
 t.test('a table of three widths says what a fourth costs', (t) => {
   // 1 us and 2 us a thousand multiply-accumulates, and half a microsecond a thousand elements of Relu.
