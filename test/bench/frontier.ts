@@ -24,7 +24,7 @@ const all: Bench[] = [binary, exits, search].filter(({ id, long }) => wanted.tes
 if (!existsSync(data)) process.stderr.write(`Rows of real models are left out: they are not at ${data}.\n`);
 for (const bench of all.filter((one) => one === binary || existsSync(data))) {
   process.stderr.write(`${bench.id} ...\n`);
-  for (const row of await bench.measure(data)) {
+  for (const row of await bench.measure(data, null)) {
     process.stdout.write(values.json ? `${JSON.stringify(row)}\n` : describe(row));
   }
 }

@@ -40,7 +40,8 @@ export interface LoadResult {
 
 /** One run of the load generator. */
 export async function load(url: string, flags: Record<string, string | number | boolean>): Promise<LoadResult> {
-  const args = Object.entries({ url, ...flags }).flatMap(([name, value]) =>
+  const all: Record<string, string | number | boolean> = { url, ...flags };
+  const args = Object.entries(all).flatMap(([name, value]) =>
     value === true ? [`--${name}`] : [`--${name}`, String(value)],
   );
   const { stdout } = await promisify(execFile)(path.join(work, 'loadgen'), args, { maxBuffer: 1 << 24 });

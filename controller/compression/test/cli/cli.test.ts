@@ -3,21 +3,8 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
+import { bin, espalier } from '../support/espalier.ts';
 import { sample } from '../support/sample.ts';
-
-const bin = path.join(import.meta.dirname, '..', '..', 'bin', 'espalier.mjs');
-
-function espalier(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (chunk) => {
-    out += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    err += chunk;
-  });
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
-}
 
 /** A profile that fits no machine of the test. */
 const foreign = process.arch === 'arm64' ? 'x64-avx512-vnni' : 'arm64-dotprod';

@@ -1,24 +1,10 @@
 /** exits and search as a user runs them. */
-import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { StagedModel } from '@espalier/proto';
 import t from 'tap';
+import { espalier } from '../support/espalier.ts';
 import { sample } from '../support/sample.ts';
-
-const bin = path.join(import.meta.dirname, '..', '..', 'bin', 'espalier.mjs');
-
-function espalier(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (chunk) => {
-    out += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    err += chunk;
-  });
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
-}
 
 t.test('exits writes stages that together are the network, and judges them', async (t) => {
   const dir = t.testdir();
