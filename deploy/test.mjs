@@ -1,5 +1,5 @@
 /**
- * `npm test`: lint, contract and every test file, then one plain line `N passed, N failed` over all of them.
+ * `npm test`: lint, types of the tests, contract and every test file, then one plain line `N passed, N failed` over all of them.
  * Arguments are handed to tap: `npm test -- agent/test/update/*.test.ts`.
  */
 import { spawn } from 'node:child_process';
@@ -44,6 +44,7 @@ const count = (name, code) => {
 };
 if (files.length === 0) {
   count('lint and format', await run('biome', ['ci', '--diagnostic-level=error', '--max-diagnostics=40', '.']));
+  count('tests and benches keep to the types', await run('tsc', ['-p', 'tsconfig.tests.json']));
   count('the gRPC contract follows the style', await run('buf', ['lint', 'proto']));
 }
 async function runTests(name, args) {

@@ -42,7 +42,7 @@ t.test('requests that run together get what each gets alone, also with several r
   const together = await ModelPool.open(MODEL, options, settings, plan);
   t.teardown(() => Promise.all([alone.close(), together.close()]));
   const feeds = Array.from({ length: 40 }, (_, at) => image(at + 3, at % 5 === 0 ? 3 : 1));
-  const wanted = [];
+  const wanted: ArrayLike<unknown>[] = [];
   for (const one of feeds)
     wanted.push((await alone.run(one)).scores?.data ?? Object.values(await alone.run(one))[0]!.data);
   const results = await Promise.all(feeds.map((one) => together.infer(toRaw(one))));

@@ -10,7 +10,7 @@ import {
   ModelInferRequest,
   type ModelStreamInferResponse,
 } from '@espalier/proto/inference';
-import { credentials } from '@grpc/grpc-js';
+import { credentials, type Metadata, type ServiceError } from '@grpc/grpc-js';
 import t from 'tap';
 import { root, start } from '../../../test/support/process.ts';
 
@@ -119,8 +119,11 @@ t.test('a timeout that cannot be kept is refused, and says when to come again', 
 t.test('gRPC answers the same, on a port and on a Unix socket', async (t) => {
   for (const address of [grpcAddress, `unix:${grpcSocket}`]) {
     const client = new GRPCInferenceServiceClient(address, credentials.createInsecure());
-    const call = <Q, A>(method: (request: Q, done: (error: Error | null, answer: A) => void) => unknown, request: Q) =>
-      promisify<Q, A>(method.bind(client) as never)(request);
+    type Method<Q, A> = (
+      request: Q,
+      ...more: [Metadata, object, (error: ServiceError | null, answer: A) => void]
+    ) => unknown;
+    const call = <Q, A>(method: Method<Q, A>, request: Q) => promisify<Q, A>(method.bind(client) as never)(request);
     t.strictSame(await call(client.serverLive, {}), { live: true });
     t.strictSame(await call(client.serverReady, {}), { ready: true });
     t.strictSame(await call(client.modelReady, { name: 'fashion-ds', version: '' }), { ready: true });

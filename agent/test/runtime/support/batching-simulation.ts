@@ -44,7 +44,6 @@ export const policies: Readonly<Record<'greedy' | 'fixed' | 'rule', Policy>> = {
       rungs: curve.sizes,
       optimal: optimalBatch(curve, sloMs),
       arrivalRate,
-      idle: true,
     }),
 };
 

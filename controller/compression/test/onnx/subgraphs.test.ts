@@ -107,14 +107,17 @@ t.test('a node whose subgraph captures is sorted after the maker', async (t) => 
   const relu = graph.producer('outer')!;
   graph.remove(relu);
   graph.add({ opType: 'Relu', inputs: ['x'], outputs: ['outer'] });
-  t.throws(() => verify(graph, 'test'), { details: { rule: 'a value is defined before it is read' } });
+  t.throws(() => verify(graph, 'test'), {
+    code: 'ESP_GRAPH_BROKEN',
+    details: { rule: 'a value is defined before it is read' },
+  });
   graph.sort();
   t.doesNotThrow(() => verify(graph, 'test'));
 });
 
 t.test('a capture of nothing is refused', async (t) => {
   const graph = parseModel(branching(branch('t', [node('Exp', ['nowhere'], ['t'])]), plain));
-  t.throws(() => verify(graph, 'test'), { details: { why: /nowhere/ } });
+  t.throws(() => verify(graph, 'test'), { code: 'ESP_GRAPH_BROKEN', details: { why: /nowhere/ } });
 });
 
 t.test('what a Loop body defines itself is not captured', async (t) => {

@@ -123,10 +123,10 @@ t.test('a channel that is the sum of two others costs nothing after the refit, a
   const inputs = [{ name: 'x', type: 'float32', shape: ['N', 4, 6, 6] as (string | number)[] }];
   const feeding = { inputs, preprocess: null, batchSize: 20, seed: 1 };
   const options = {
-    ...{ importance: 'obs', target: { ratio: 1 / 6 }, tied: false, seed: 1 },
+    ...{ importance: 'obs' as const, target: { ratio: 1 / 6 }, tied: false, seed: 1 },
     alignment: { inputChannels: 1, outputChannels: 1, depthwiseChannels: 1 },
     ...{ data: await openDataset('random:400'), feeding },
-  } as const;
+  };
   const feeds = { x: noise([3, 4, 6, 6], 9) };
   const expected = (await run(graph, feeds)).y!;
   const cut = await prune(graph, { ...options, refit: false });

@@ -6,7 +6,7 @@ import t from 'tap';
 
 const data = path.join(import.meta.dirname, '..', '..', '..', '..', '..', 'shared', 'data');
 const skip = existsSync(data) ? false : `the data pack is not at ${data}`;
-const foreign = { features: ['none'], compatible: [] };
+const foreign = { features: ['none'], compatible: [], accelerator: null, runtime: null };
 const profile = { ...profileById('x64-avx512-vnni', await loadProfiles()), match: foreign };
 
 for (const [model, calibrate, evaluate, float, drop] of [

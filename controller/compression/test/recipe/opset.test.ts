@@ -8,7 +8,7 @@ import { ints, noise, type TinyModel, tinyGraph } from '../support/tiny.ts';
 
 const profile = {
   ...profileById('arm64-dotprod', await loadProfiles()),
-  match: { features: ['none'], compatible: [] },
+  match: { features: ['none'], compatible: [], accelerator: null, runtime: null },
 };
 
 const build = async (dir: string, model: TinyModel) => {

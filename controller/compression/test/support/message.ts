@@ -1,5 +1,5 @@
 /** Whole model messages written down as data, for what {@link tinyGraph} cannot say: subgraphs, functions, side files. */
-import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import {
   AttributeProtoSchema,
   type GraphProtoSchema,
@@ -14,10 +14,12 @@ import { toProto } from '@espalier/compression/onnx/tensor-proto';
 import { defaultOptions, Session } from '@espalier/compression/runtime/session';
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 
-type GraphInit = MessageInitShape<typeof GraphProtoSchema>;
+/** As fields alone: a message that is made already is no input here. */
+type Fields<S extends DescMessage> = Extract<MessageInitShape<S>, { $typeName?: undefined }>;
+type GraphInit = Fields<typeof GraphProtoSchema>;
 type NodeInit = MessageInitShape<typeof NodeProtoSchema>;
 type ValueInit = MessageInitShape<typeof ValueInfoProtoSchema>;
-export type ModelInit = MessageInitShape<typeof ModelProtoSchema>;
+export type ModelInit = Fields<typeof ModelProtoSchema>;
 
 const typeOf = (elemType: Type, dims: readonly number[] | null): MessageInitShape<typeof TypeProtoSchema> => ({
   value: {

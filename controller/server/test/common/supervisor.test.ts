@@ -11,7 +11,9 @@ const said = path.join(folder, 'said');
 writeFileSync(path.join(folder, 'systemd-notify'), `#!/bin/sh\necho "$NOTIFY_SOCKET" "$@" >> ${said}\n`, {
   mode: 0o755,
 });
-const fail = (text: string): void => t.fail(text);
+const fail = (text: string): void => {
+  t.fail(text);
+};
 const read = (): string => {
   try {
     return readFileSync(said, 'utf8');

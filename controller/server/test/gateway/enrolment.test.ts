@@ -77,13 +77,17 @@ t.test('a revoked token is refused', async (t) => {
   const { token, id } = await newToken(admin);
   t.equal((await admin.call('DELETE', `/enrolment-tokens/${id}`)).status, 204);
   await t.rejects(callEnrol(info, token, (await newRequest()).csrPem, facts('x')), {
+    code: grpc.status.PERMISSION_DENIED,
     details: /ESP_ENROLMENT_REFUSED/,
   });
 });
 
 t.test('a request that is none does not use the token up', async (t) => {
   const { token } = await newToken(admin);
-  await t.rejects(callEnrol(info, token, 'not a request', facts('x')), { details: /ESP_CSR_INVALID/ });
+  await t.rejects(callEnrol(info, token, 'not a request', facts('x')), {
+    code: grpc.status.INVALID_ARGUMENT,
+    details: /ESP_CSR_INVALID/,
+  });
   await t.resolves(callEnrol(info, token, (await newRequest()).csrPem, facts('x')));
 });
 
