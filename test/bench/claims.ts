@@ -6,16 +6,14 @@
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { benchArguments } from './arguments.ts';
 import { type Claim, claims, untestable } from './claims/claims.ts';
 import { Lab } from './claims/lab.ts';
 import { spreadOf, verdictOf } from './claims/verdict.ts';
 
-const { values } = parseArgs({
-  options: {
-    ...{ json: { type: 'boolean' }, markdown: { type: 'boolean' }, only: { type: 'string', default: '' } },
-    ...{ seeds: { type: 'string', default: '3' }, again: { type: 'boolean', default: false } },
-  },
+const values = benchArguments(import.meta.filename, {
+  ...{ json: { type: 'boolean' }, markdown: { type: 'boolean' }, only: { type: 'string', default: '' } },
+  ...{ seeds: { type: 'string', default: '3' }, again: { type: 'boolean', default: false } },
 });
 const data = path.join(import.meta.dirname, '..', '..', '..', 'shared', 'data');
 if (!existsSync(data)) {

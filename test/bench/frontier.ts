@@ -6,14 +6,16 @@
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { benchArguments } from './arguments.ts';
 import { binary } from './frontier/binary.ts';
 import { exits } from './frontier/exits.ts';
 import { search } from './frontier/search.ts';
 import type { Bench, Row } from './training/row.ts';
 
-const { values } = parseArgs({
-  options: { json: { type: 'boolean' }, only: { type: 'string' }, long: { type: 'boolean' } },
+const values = benchArguments(import.meta.filename, {
+  json: { type: 'boolean' },
+  only: { type: 'string' },
+  long: { type: 'boolean' },
 });
 const data = path.join(import.meta.dirname, '..', '..', '..', 'shared', 'data');
 const describe = ({ id, value, unit, reference, n, note }: Row): string =>

@@ -6,7 +6,7 @@
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { benchArguments } from './arguments.ts';
 import { long } from './training/long.ts';
 import { loop } from './training/loop.ts';
 import { prediction } from './training/prediction.ts';
@@ -16,11 +16,9 @@ import { bundles } from './training/structure.ts';
 import { trained } from './training/trained.ts';
 import { untrained } from './training/untrained.ts';
 
-const { values } = parseArgs({
-  options: {
-    ...{ json: { type: 'boolean' }, only: { type: 'string' }, long: { type: 'boolean' } },
-    peers: { type: 'string' },
-  },
+const values = benchArguments(import.meta.filename, {
+  ...{ json: { type: 'boolean' }, only: { type: 'string' }, long: { type: 'boolean' } },
+  peers: { type: 'string' },
 });
 const data = path.join(import.meta.dirname, '..', '..', '..', 'shared', 'data');
 if (!existsSync(data)) {
