@@ -24,7 +24,7 @@ const distilled = (epochs: number) => ({
 
 /** The one command for a size: `espalier optimize --size-ratio 10`. */
 const size10 = (model: string, minutes: number): Bench => ({
-  id: `size-10x-${model}`,
+  ...{ id: 'size-10x', model },
   long: true,
   async measure(data) {
     const outDir = mkdtempSync(path.join(os.tmpdir(), 'espalier-bench-'));
@@ -52,6 +52,7 @@ const size10 = (model: string, minutes: number): Bench => ({
         {
           ...{
             id: this.id,
+            model,
             value: sizeRatio >= 10 ? rounded((100 * top1) / float) : 0,
             unit: '% of the accuracy',
             n,
@@ -95,7 +96,7 @@ const COMPARED_SEEDS = [1, 2];
 
 /** Chosen by the table at the latency that uniform L1 has by the same table, both trained alike. */
 const tableBeatsUniform = (model: string): Bench => ({
-  id: `table-beats-uniform-${model}`,
+  ...{ id: 'table-beats-uniform', model },
   long: true,
   async measure(data) {
     const subject = await Subject.open(data, model);
@@ -119,7 +120,7 @@ const tableBeatsUniform = (model: string): Bench => ({
     const mean = gains.reduce((sum, gain) => sum + gain, 0) / gains.length;
     return [
       {
-        ...{ id: this.id, value: rounded(mean), unit: 'points', n: 5000, seed: SEED },
+        ...{ id: this.id, model, value: rounded(mean), unit: 'points', n: 5000, seed: SEED },
         reference: 'uniform L1 at one half, trained alike',
         note: `${gains.map(rounded).join(', ')} by seed; measured latency ${rounded(ownShare)} of the whole against ${rounded(share)}`,
       },

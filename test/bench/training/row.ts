@@ -3,6 +3,8 @@ import type { TrainProgress } from '@espalier/compression/train/progress';
 
 export interface Row {
   readonly id: string;
+  /** Where an id is measured on several. */
+  readonly model?: string;
   readonly value: number;
   readonly unit: string;
   readonly reference: string;
@@ -13,7 +15,8 @@ export interface Row {
 
 export interface Bench {
   readonly id: string;
-  /** Takes longer than ten minutes: only with --long. */
+  readonly model?: string;
+  /** Takes longer than ten minutes: only with --long, and kept. */
   readonly long?: boolean;
   /** @param peers a Python environment with the tools to compare with; without one, rows that only compare are left out */
   measure(data: string, peers: string | null): Promise<Row[]>;

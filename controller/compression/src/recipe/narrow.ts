@@ -53,7 +53,7 @@ const TUNABLE_DROP = 4;
 /** Epochs that have paid for a network that lost little. */
 const TUNED_EPOCHS_MAX = 4;
 /** Epochs that a network cut to a size has paid for: it has more to win back. */
-const SHRUNK_EPOCHS_MAX = 12;
+const SHRUNK_EPOCHS_MAX = 30;
 const FITTED_MAX = 300;
 const JUDGED_MAX = 2000;
 const JUDGED_MIN = 100;
