@@ -1,15 +1,37 @@
 import { readFile } from 'node:fs/promises';
-import { gunzipSync } from 'node:zlib';
+import { createGunzip, gunzipSync } from 'node:zlib';
 import { DataUnreadable } from '../errors.js';
 import type { DataSpec } from './spec.js';
 
-/** A data file whole, unpacked when its first bytes say gzip [RFC 1952, 2.3.1]. Throws ESP_DATA_UNREADABLE. */
-export async function readData(spec: DataSpec, file: string): Promise<Buffer> {
-  try {
-    const bytes = await readFile(file);
-    return bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes;
-  } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-    throw DataUnreadable({ spec: spec.text, file, why }, { cause: error });
+/** True when the first bytes say gzip [RFC 1952, 2.3.1]. */
+const isPacked = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
+
+/** A data file whole, unpacked. Throws ESP_DATA_UNREADABLE. */
+export const readData = (spec: DataSpec, file: string): Promise<Buffer> =>
+  readFile(file)
+    .then((bytes) => (isPacked(bytes) ? gunzipSync(bytes) : bytes))
+    .catch(failOf(spec, file));
+
+/** The first bytes of what {@link readData} gives: nothing behind them is unpacked. Throws ESP_DATA_UNREADABLE. */
+export const readStart = (spec: DataSpec, file: string, length: number): Promise<Buffer> =>
+  readFile(file)
+    .then((bytes) => (isPacked(bytes) ? unpackStart(bytes, length) : bytes))
+    .then((bytes) => bytes.subarray(0, length))
+    .catch(failOf(spec, file));
+
+async function unpackStart(bytes: Buffer, length: number): Promise<Buffer> {
+  const [parts, unpacked]: [Buffer[], AsyncIterable<Buffer>] = [[], createGunzip().end(bytes)];
+  let held = 0;
+  for await (const part of unpacked) {
+    parts.push(part);
+    held += part.length;
+    if (held >= length) break;
   }
+  return Buffer.concat(parts);
 }
+
+const failOf =
+  (spec: DataSpec, file: string) =>
+  (error: NodeJS.ErrnoException): never => {
+    throw DataUnreadable({ spec: spec.text, file, why: error.code ?? error.message }, { cause: error });
+  };

@@ -1,6 +1,6 @@
 import { DataUnreadable } from '../errors.js';
 import { type Content, classesOf, type Dataset } from './content.js';
-import { readData } from './file.js';
+import { readData, readStart } from './file.js';
 import { type DataSpec, selectRecords } from './spec.js';
 
 export interface RecordFormat {
@@ -18,8 +18,10 @@ export interface RecordFormat {
 export async function openRecords(spec: DataSpec, format: RecordFormat): Promise<Dataset> {
   const length = 1 + format.contentBytes;
   const parts: Uint8Array[] = [];
-  for (const file of spec.target.split(',')) {
-    const part = await readData(spec, file);
+  const files = spec.target.split(',');
+  for (const file of files) {
+    const isPart = files.length === 1 && Number.isFinite(spec.to);
+    const part = await (isPart ? readStart(spec, file, spec.to * length) : readData(spec, file));
     if (part.length % length !== 0) {
       throw DataUnreadable({ spec: spec.text, file, why: `it is not made of records of ${length} bytes` });
     }

@@ -31,7 +31,7 @@ function rewrite(graph: Graph, node: Node, { scheme }: HardwareProfile): Outcome
 /** y = (x/s_x + z) * q, scaled back by s_x * s_w; the runtime makes one kernel of it.   [ONNX Runtime, DynamicQuantizeMatMul] */
 function inIntegers(graph: Graph, node: Node, { k, n, values, bias }: Matrix, pairSafe: boolean): void {
   const { values: numbers, scales } = quantizeWeights({
-    ...{ weights: values, channels: n, channelAt: (at) => at % n, bias: null },
+    ...{ weights: values, channels: n, inner: 1, bias: null },
     ...{ inputScale: 1, perChannel: true, pairSafe },
   });
   const value = (name: string): string => graph.freshName(`${node.outputs[0]}/${name}`);
@@ -63,7 +63,7 @@ function columnsOf(
   for (let direction = 0; direction < directions!; direction++) {
     const one = quantizeWeights({
       ...{ weights: values.subarray(direction * size, (direction + 1) * size), channels: rows! },
-      ...{ channelAt: (at) => Math.floor(at / columns!), bias: null, inputScale: 1, perChannel: true, pairSafe },
+      ...{ inner: columns!, bias: null, inputScale: 1, perChannel: true, pairSafe },
     });
     numbers.set(transposed(one.values, rows!, columns!), direction * size);
     scales.set(one.scales, direction * rows!);

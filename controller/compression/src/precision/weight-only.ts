@@ -65,7 +65,7 @@ function gatherRows(graph: Graph, node: Node): Outcome | null {
     return { why: 'it does not look up rows' };
   if (rows! < ROWS_MIN) return { why: `its table has only ${rows} rows` };
   const { values: numbers, scales } = quantizeWeights({
-    ...{ weights: values, channels: rows!, channelAt: (at) => Math.floor(at / width!), bias: null },
+    ...{ weights: values, channels: rows!, inner: width!, bias: null },
     ...{ inputScale: 1, perChannel: true, pairSafe: false },
   });
   const [indices, output] = [node.inputs[1]!, node.outputs[0]!];

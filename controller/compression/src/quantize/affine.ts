@@ -37,13 +37,12 @@ export function affineOf(range: Range, symmetric = false, qmax = QMAX): Affine {
   return { scale, zero: Math.min(qmax, Math.max(0, Math.round(-min / scale))) };
 }
 
+/** Doubles from here to twice as far lie one apart: adding it rounds half to even [IEEE 754, 4.3.1]. */
+const WHOLE = 1.5 * 2 ** 52;
+
 /** The nearest even integer at ties, as ONNX and the hardware round [QuantizeLinear-13]. */
-export function roundHalfEven(value: number): number {
-  const floor = Math.floor(value);
-  const rest = value - floor;
-  if (rest !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
-}
+export const roundHalfEven = (value: number): number =>
+  Math.abs(value) < 2 ** 51 ? value + WHOLE - WHOLE : Math.round(value);
 
 export const saturate = (value: number, min: number, max: number): number => Math.min(max, Math.max(min, value));
 

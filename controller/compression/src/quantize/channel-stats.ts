@@ -1,3 +1,4 @@
+import type { Range } from './affine.js';
 import type { Kept } from './calibration-cache.js';
 import type { Numbers } from './record-log.js';
 
@@ -8,6 +9,15 @@ export interface ChannelFigures {
   readonly mean: Float64Array;
   /** E[x^2]. */
   readonly power: Float64Array;
+}
+
+/** The extremes of all channels together, and zero; nothing but zero where nothing finite was seen. */
+export function wholeRange({ min, max }: ChannelFigures): Range {
+  const range = {
+    min: min.reduce((least, one) => Math.min(least, one), 0),
+    max: max.reduce((most, one) => Math.max(most, one), 0),
+  };
+  return Number.isFinite(range.max - range.min) ? range : { min: 0, max: 0 };
 }
 
 /** Figures of [N, C], flat. */

@@ -51,17 +51,20 @@ export function noiseOf({ weights, outputs, depthwise, figures }: Reader, s: Flo
   const step = range / ACTIVATION_STEPS;
   const block = weights.length / outputs;
   const kernel = depthwise ? block : block / channels;
+  const powers = Float64Array.from({ length: channels }, (_, c) => (kernel * figures.power[c]!) / (s[c]! * s[c]!));
+  const power = powers.reduce((sum, one) => sum + one, 0);
   let noise = 0;
-  for (let o = 0; o < outputs; o++) {
-    let [most, squares, power] = [0, 0, 0];
-    for (let at = 0; at < block; at++) {
-      const c = depthwise ? o : Math.floor(at / kernel);
-      const w = Math.abs(weights[o * block + at]! * s[c]!);
-      if (w > most) most = w;
-      squares += w * w;
-      power += figures.power[c]! / (s[c]! * s[c]!);
+  for (let o = 0, at = 0; o < outputs; o++) {
+    let [most, squares] = [0, 0];
+    for (let c = depthwise ? o : 0; c < (depthwise ? o + 1 : channels); c++) {
+      const factor = s[c]!;
+      for (const end = at + kernel; at < end; at++) {
+        const w = Math.abs(weights[at]! * factor);
+        if (w > most) most = w;
+        squares += w * w;
+      }
     }
-    noise += step * step * squares + (most / WEIGHT_STEPS) ** 2 * power;
+    noise += step * step * squares + (most / WEIGHT_STEPS) ** 2 * (depthwise ? powers[o]! : power);
   }
   return noise / 12;
 }

@@ -1,8 +1,11 @@
 import type { Batch } from '../data/feeds.js';
 import { cloneGraph, encodeModel } from '../onnx/codec.js';
+import type { AttributeProto } from '../onnx/gen/onnx_pb.js';
 import type { Graph } from '../onnx/graph.js';
 import { intAttribute, intOf, intsAttribute, type Node } from '../onnx/node.js';
 import { addPatches } from '../onnx/patches.js';
+import { inferShapes } from '../onnx/shapes/infer.js';
+import type { Shape } from '../onnx/shapes/shape.js';
 import { elementCount, int64Tensor, Type } from '../onnx/tensor.js';
 import { PER_CHANNEL_OPSET } from '../passes/raise-opset.js';
 import { returningOnly } from '../passes/returning-only.js';
@@ -24,6 +27,12 @@ export interface Moments {
 
 /** Filters with more inputs than this keep the nearest rounding: their matrix alone would take 32 MB. */
 const SIZE_MAX = 2048;
+/**
+ * Positions of a filter over all samples, and of each sample at least, that moments are taken over where there are more:
+ * neighbours are alike, and 16 for each input of the widest filters of such maps are enough to fit a rounding.
+ */
+const POSITIONS = 8192;
+const SAMPLE_POSITIONS_MIN = 64;
 /** Bytes of matrices that one session may return: with more, the samples are run again for the rest. */
 const GRAM_BYTES_MAX = 16_000_000;
 
@@ -49,41 +58,42 @@ function filtersOf(graph: Graph, node: Node): { groups: number; size: number } {
  * Adds to a graph, for each node, outputs with the sum of x x^T and of x over samples and positions. The patches of a
  * convolution come from a grouped convolution with one-hot filters: patch element (c, i, j) is channel c shifted.
  * A MatMul, and a model whose opset could not be raised, get none.
+ * @param places of a sample's map that are enough: of larger ones some are taken, evenly spread
  */
-export function tapMoments(graph: Graph, nodes: readonly Node[]): Tap[] {
+export function tapMoments(graph: Graph, nodes: readonly Node[], places = Number.POSITIVE_INFINITY): Tap[] {
   const taps: Tap[] = [];
   if (graph.opset() < PER_CHANNEL_OPSET) return taps;
+  const { of } = inferShapes(graph);
   for (const node of nodes) {
     const { groups, size } = filtersOf(graph, node);
     if (size === 0 || size > SIZE_MAX) continue;
-    const patches = node.opType === 'Conv' ? addPatches(graph, node) : node.inputs[0]!;
-    const shape = graph.addConstant('moments/shape', int64Tensor([4], [0, groups, size, -1]));
+    const patches =
+      node.opType === 'Conv' ? addPatches(graph, node, stepFor(of(node.outputs[0]!), places)) : node.inputs[0]!;
     const name = (hint: string): string => graph.freshName(`${node.name}/${hint}`);
-    const [rows, flipped, gram, gramSum, sum] = [
-      name('rows'),
-      name('flipped'),
-      name('gram'),
-      name('gramSum'),
-      name('sum'),
-    ];
-    const [elements, count] = [name('elements'), name('count')];
-    graph.add({ opType: 'Reshape', inputs: [patches, shape], outputs: [rows] });
-    graph.add({
-      opType: 'Transpose',
-      inputs: [rows],
-      outputs: [flipped],
-      attributes: [intsAttribute('perm', [0, 1, 3, 2])],
-    });
-    graph.add({ opType: 'MatMul', inputs: [rows, flipped], outputs: [gram] });
-    const axes = (values: number[]) => graph.addConstant('moments/axes', int64Tensor([values.length], values));
-    const flat = [intAttribute('keepdims', 0)];
-    graph.add({ opType: 'ReduceSum', inputs: [gram, axes([0])], outputs: [gramSum], attributes: flat });
-    graph.add({ opType: 'ReduceSum', inputs: [rows, axes([0, 3])], outputs: [sum], attributes: flat });
-    graph.add({ opType: 'Size', inputs: [rows], outputs: [elements] });
-    graph.add({ opType: 'Cast', inputs: [elements], outputs: [count], attributes: [intAttribute('to', Type.FLOAT)] });
-    taps.push({ node: node.name, gram: gramSum, sum, count, groups, size });
+    const add = (opType: string, inputs: string[], attributes: AttributeProto[] = []): string =>
+      graph.add({ opType, inputs, outputs: [name(opType)], attributes }).outputs[0]!;
+    const numbers = (values: number[]): string =>
+      graph.addConstant('moments/numbers', int64Tensor([values.length], values));
+    const perm = (order: number[]): AttributeProto[] => [intsAttribute('perm', order)];
+    // [N, G, K, P] to [G, K, N P]: the product sums over samples too, faster than the runtime reduces their axis.
+    const apart = add('Reshape', [patches, numbers([0, groups, size, -1])]);
+    const rows = add('Reshape', [add('Transpose', [apart], perm([1, 2, 0, 3])), numbers([groups, size, -1])]);
+    const gram = add('MatMul', [rows, add('Transpose', [rows], perm([0, 2, 1]))]);
+    const sum = add('ReduceSum', [rows, numbers([2])], [intAttribute('keepdims', 0)]);
+    const count = add('Cast', [add('Size', [rows])], [intAttribute('to', Type.FLOAT)]);
+    taps.push({ node: node.name, gram, sum, count, groups, size });
   }
   return taps;
+}
+
+/** Every how many places of a map [N, C, ...] leave no more than `most`; 1 where its size is not known. Pure. */
+export function stepFor(shape: Shape, most: number): number {
+  const sides = shape?.slice(2) ?? [];
+  if (sides.some((side) => side === null)) return 1;
+  const count = (step: number): number => sides.reduce<number>((n, side) => n * Math.ceil(side! / step), 1);
+  let step = 1;
+  while (count(step) > Math.max(1, most)) step++;
+  return step;
 }
 
 /** Streams the moments of the inputs of nodes over samples. Memory: G K^2 numbers a node. */
@@ -114,9 +124,11 @@ async function observeGroup(
   cache: CalibrationCache | null,
 ): Promise<Map<string, Moments>> {
   const tapped = cloneGraph(graph);
+  const n = samples.reduce((sum, { size }) => sum + size, 0);
   const taps = tapMoments(
     tapped,
     tapped.nodes.filter(({ name }) => names.has(name)),
+    Math.max(SAMPLE_POSITIONS_MIN, Math.ceil(POSITIONS / n)),
   );
   if (taps.length === 0) return new Map();
   const sums = new Map(taps.map((tap) => [tap.node, new Sums(tap)]));

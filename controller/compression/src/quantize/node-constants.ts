@@ -50,7 +50,7 @@ export function quantizeConstants(
   const quantized = quantizeWeights({
     weights,
     channels,
-    channelAt: (at) => Math.floor(at / inner) % channels,
+    inner,
     bias: scheme.bias === 'float' ? null : given,
     inputScale: input.scale,
     perChannel,

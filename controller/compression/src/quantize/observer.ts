@@ -14,7 +14,7 @@ export const METHODS = ['mse', 'minmax', 'percentile', 'entropy', 'average'] as 
 export type Method = (typeof METHODS)[number];
 
 /** About as many values of one tensor are counted in one go. */
-const COUNTED_MAX = 1 << 16;
+const COUNTED_MAX = 1 << 14;
 
 /** Every how many values of a tensor are counted: an odd step, so that it does not always meet the same column. */
 export const countedStep = (elements: number): number => Math.floor(elements / COUNTED_MAX) | 1;

@@ -6,50 +6,75 @@ const SWEEPS = 2;
 /** Added to the diagonal, as a share of its mean: inputs that never vary leave their weights at the nearest. */
 const DAMPING = 0.01;
 
+/** Filters whose products with the covariance are summed in one pass over it: reading it is what takes the time. */
+const TOGETHER = 4;
+
+/** A group of filters whose weights lie one after the other: those of filter f are the K from `at + f K`. */
+interface Filters {
+  /** Whole numbers, rounded in place. */
+  readonly q: Int8Array;
+  readonly weights: Float32Array;
+  readonly at: number;
+  /** Of each filter. */
+  readonly scales: readonly number[];
+}
+
 /**
- * Rounds one filter so that its output error e C e^T is least, where e = w - s q and C is the covariance of its
+ * Rounds filters so that the output error e C e^T of each is least, where e = w - s q and C is the covariance of its
  * inputs: the objective of AdaRound, whose gradient in q_k is -2 s (C e)_k, so that the best q_k with all others held
- * is q_k + (C e)_k / (s C_kk), rounded. Cyclic coordinate descent from the nearest rounding: the error never grows.
- * The mean of the inputs is left to the bias. In place.
+ * is q_k + (C e)_k / (s C_kk), rounded. Cyclic coordinate descent from the nearest rounding, at most a step away: the
+ * error never grows. The mean of the inputs is left to the bias.
  * [Nagel et al. 2020, eq. 13; Behdin et al. 2023, QuantEase]
- * @param q K whole numbers from `at`
- * @param limit steps a weight may move away from its nearest value
  */
-export function roundFilter(
-  q: Int8Array,
-  weights: Float32Array,
-  at: number,
-  scale: number,
-  covariance: Float32Array,
-  size: number,
-  limit = 1,
-): void {
-  const row = (k: number): number => k * size;
+function roundTogether({ q, weights, at, scales }: Filters, covariance: Float32Array, size: number): void {
   let trace = 0;
-  for (let k = 0; k < size; k++) trace += covariance[row(k) + k]!;
+  for (let k = 0; k < size; k++) trace += covariance[k * size + k]!;
   const damping = (DAMPING * trace) / size + 1e-12;
-  const error = new Float64Array(size);
-  for (let k = 0; k < size; k++) error[k] = weights[at + k]! - scale * q[at + k]!;
-  const product = new Float64Array(size);
-  for (let k = 0; k < size; k++) {
-    const e = error[k]!;
-    if (e === 0) continue;
-    const start = row(k);
-    for (let j = 0; j < size; j++) product[j]! += e * covariance[start + j]!;
-    product[k]! += e * damping;
+  const errors = scales.map((scale, f) =>
+    Float64Array.from({ length: size }, (_, k) => weights[at + f * size + k]! - scale * q[at + f * size + k]!),
+  );
+  const products = productsOf(errors, covariance, size);
+  for (const [f, scale] of scales.entries()) {
+    const product = products[f]!;
+    for (let k = 0; k < size; k++) product[k]! += errors[f]![k]! * damping;
+    descend(q.subarray(at + f * size, at + (f + 1) * size), scale, product, covariance, damping);
   }
-  const nearest = q.slice(at, at + size);
+}
+
+/** C e of up to {@link TOGETHER} vectors. */
+function productsOf(errors: readonly Float64Array[], covariance: Float32Array, size: number): Float64Array[] {
+  const zero = new Float64Array(size);
+  const [e0 = zero, e1 = zero, e2 = zero, e3 = zero] = errors;
+  const products = Array.from({ length: TOGETHER }, () => new Float64Array(size));
+  const [p0, p1, p2, p3] = products as [Float64Array, Float64Array, Float64Array, Float64Array];
+  for (let k = 0; k < size; k++) {
+    const [a, b, c, d] = [e0[k]!, e1[k]!, e2[k]!, e3[k]!];
+    for (let j = 0, from = k * size; j < size; j++) {
+      const value = covariance[from + j]!;
+      p0[j]! += a * value;
+      p1[j]! += b * value;
+      p2[j]! += c * value;
+      p3[j]! += d * value;
+    }
+  }
+  return products;
+}
+
+/** @param product (C + damping) e, kept true along the way */
+function descend(q: Int8Array, scale: number, product: Float64Array, covariance: Float32Array, damping: number): void {
+  const size = q.length;
+  const nearest = q.slice();
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
     let moved = 0;
     for (let k = 0; k < size; k++) {
-      const start = row(k);
-      const wanted = q[at + k]! + product[k]! / (scale * (covariance[start + k]! + damping));
-      const low = Math.max(-QMAX, nearest[k]! - limit);
-      const next = Math.round(Math.min(Math.min(QMAX, nearest[k]! + limit), Math.max(low, wanted)));
-      const change = next - q[at + k]!;
+      const start = k * size;
+      const wanted = q[k]! + product[k]! / (scale * (covariance[start + k]! + damping));
+      const low = Math.max(-QMAX, nearest[k]! - 1);
+      const next = Math.round(Math.min(Math.min(QMAX, nearest[k]! + 1), Math.max(low, wanted)));
+      const change = next - q[k]!;
       if (change === 0) continue;
       moved++;
-      q[at + k] = next;
+      q[k] = next;
       const step = scale * change;
       for (let j = 0; j < size; j++) product[j]! -= step * covariance[start + j]!;
       product[k]! -= step * damping;
@@ -85,8 +110,10 @@ export function roundFilters(q: Int8Array, weights: Float32Array, scales: Float3
   const each = weights.length / size / groups;
   for (let group = 0; group < groups; group++) {
     const covariance = moments.covariance(group);
-    for (let o = group * each; o < (group + 1) * each; o++) {
-      roundFilter(q, weights, o * size, scales[scales.length === 1 ? 0 : o]!, covariance, size);
+    for (let o = group * each; o < (group + 1) * each; o += TOGETHER) {
+      const filters = Array.from({ length: Math.min(TOGETHER, (group + 1) * each - o) }, (_, f) => o + f);
+      const own = filters.map((one) => scales[scales.length === 1 ? 0 : one]!);
+      roundTogether({ q, weights, at: o * size, scales: own }, covariance, size);
     }
   }
 }

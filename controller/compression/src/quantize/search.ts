@@ -4,8 +4,10 @@ import { cloneGraph, encodeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
 import { verify } from '../onnx/verify.js';
 import { Session } from '../runtime/session.js';
+import type { Range } from './affine.js';
 import type { Base } from './base.js';
 import { observeHistograms } from './calibrate.js';
+import { wholeRange } from './channel-stats.js';
 import { type Insertion, insertQuantizers } from './insert.js';
 import { balancedSqnr, type Outputs } from './meter.js';
 import type { RoundedWeights } from './node-constants.js';
@@ -35,23 +37,34 @@ export interface Written {
 
 export interface Built extends Candidate, Written {}
 
-/** One choice changed at a time, from what usually serves best; the costly rounding last. Pure. */
+/**
+ * One choice changed at a time, from what usually serves best; the costly rounding last. Whether channels are equalized
+ * is seen by whole ranges, which need no histogram: only the graph that is kept is run for those. Pure.
+ */
 export const nextChoices = (
   best: Choice,
   step: number,
   equalizable: boolean,
   methods: readonly Method[] = METHODS,
 ): Choice[] => {
-  if (step === 0) return methods.map((method) => ({ ...best, method }));
-  if (step === 1) return equalizable ? [{ ...best, equalize: false }] : [];
+  if (step === 0) {
+    const method = methods.includes('minmax') ? 'minmax' : methods[0]!;
+    return (equalizable ? [true, false] : [false]).map((equalize) => ({ ...best, method, equalize }));
+  }
+  if (step === 1) return methods.map((method) => ({ ...best, method }));
   if (step === 2) return [{ ...best, bias: false }];
   return step === 3 ? [{ ...best, round: true }] : [];
 };
 
 /** How much better a candidate must be, step by step: less is within the noise of a few dozen samples. */
 const MARGINS_DB = [0.5, 0.5, 0, 0];
+/** The step that starts anew: its first candidate stands, whatever the one before it found with another method. */
+const METHOD_STEP = 1;
 /** Floats of inputs that histograms are taken over: they settle sooner than extremes, which come from all samples. */
 const HISTOGRAM_FLOATS = 3_600_000;
+
+const isSame = (a: Choice, b: Choice): boolean =>
+  a.method === b.method && a.equalize === b.equalize && a.bias === b.bias && a.round === b.round;
 
 /** Builds candidates from observed bases and measures them against float on samples that fitted nothing. */
 export class Search {
@@ -74,9 +87,12 @@ export class Search {
     let best: Built | null = null;
     let choice: Choice = { method: this.methods[0]!, equalize: this.equalized !== null, bias: true, round: false };
     for (let step = 0; step < MARGINS_DB.length; step++) {
+      const known: Built | null = best;
+      if (step === METHOD_STEP) best = null;
       for (const next of nextChoices(choice, step, this.equalized !== null, this.methods)) {
-        const built: Built = await this.build(next, reference);
-        this.tried.push({ choice: next, sqnrDb: built.sqnrDb });
+        const isKnown = known !== null && isSame(known.choice, next);
+        const built: Built = isKnown ? known : await this.build(next, reference);
+        if (!isKnown) this.tried.push({ choice: next, sqnrDb: built.sqnrDb });
         if (!best || built.sqnrDb > best.sqnrDb + MARGINS_DB[step]!) best = built;
       }
       choice = best!.choice;
@@ -100,6 +116,24 @@ export class Search {
   /** A plan written into a copy of the float graph. @param plan reads and makes no value that the search's own does not */
   async write(choice: Choice, plan: Plan): Promise<Written> {
     const base = this.baseOf(choice);
+    const drawn = await this.ranges(base, choice.method, plan);
+    const graph = cloneGraph(base.graph);
+    const insertion = insertQuantizers(graph, plan, unifyRanges(plan, drawn), this.profile, {
+      moments: base.moments,
+      rounded: this.rounded,
+      ...choice,
+    });
+    verify(graph, 'quantize');
+    return { graph, insertion };
+  }
+
+  /** The range of each value by a method; whole ranges need no histograms. */
+  private async ranges(base: Base, method: Method, { values }: Plan): Promise<Map<string, Range>> {
+    const none = { min: 0, max: 0 };
+    if (method === 'minmax') {
+      const rangeOf = (value: string): Range => (base.figures.has(value) ? wholeRange(base.figures.get(value)!) : none);
+      return new Map([...values].map((value) => [value, rangeOf(value)]));
+    }
     if (!this.observers.has(base)) {
       this.observers.set(
         base,
@@ -112,17 +146,7 @@ export class Search {
       );
     }
     const observers = await this.observers.get(base)!;
-    const drawn = [...plan.values].map(
-      (value) => [value, observers.get(value)?.range(choice.method) ?? { min: 0, max: 0 }] as const,
-    );
-    const graph = cloneGraph(base.graph);
-    const insertion = insertQuantizers(graph, plan, unifyRanges(plan, new Map(drawn)), this.profile, {
-      moments: base.moments,
-      rounded: this.rounded,
-      ...choice,
-    });
-    verify(graph, 'quantize');
-    return { graph, insertion };
+    return new Map([...values].map((value) => [value, observers.get(value)?.range(method) ?? none]));
   }
 }
 

@@ -11,9 +11,10 @@ export interface QuantizedWeights {
 
 export interface WeightRequest {
   readonly weights: Float32Array;
-  /** Number of output channels; `channelAt` says which one the weight at a flat index belongs to. */
+  /** Number of output channels. */
   readonly channels: number;
-  readonly channelAt: (at: number) => number;
+  /** Weights from one output channel to the next: the one at a flat index belongs to floor(at / inner) % channels. */
+  readonly inner: number;
   readonly bias: Float32Array | null;
   /** Scale of the activation these weights are multiplied with. */
   readonly inputScale: number;
@@ -38,16 +39,21 @@ interface Extremes {
 }
 
 function push(pair: [number, number], value: number): void {
-  if (value > pair[0]) [pair[0], pair[1]] = [value, pair[0]];
-  else if (value > pair[1]) pair[1] = value;
+  if (value > pair[0]) {
+    pair[1] = pair[0];
+    pair[0] = value;
+  } else if (value > pair[1]) pair[1] = value;
 }
 
-function extremesOf({ weights, channels, channelAt }: WeightRequest): Extremes[] {
+function extremesOf({ weights, channels, inner }: WeightRequest): Extremes[] {
   const found = Array.from({ length: channels }, (): Extremes => ({ high: [0, 0], low: [0, 0] }));
-  for (let at = 0; at < weights.length; at++) {
-    const { high, low } = found[channelAt(at)]!;
-    if (weights[at]! >= 0) push(high, weights[at]!);
-    else push(low, -weights[at]!);
+  for (let start = 0; start < weights.length; start += inner) {
+    const { high, low } = found[(start / inner) % channels]!;
+    for (let at = start; at < start + inner; at++) {
+      const weight = weights[at]!;
+      if (weight >= 0) push(high, weight);
+      else push(low, -weight);
+    }
   }
   return found;
 }
@@ -58,7 +64,7 @@ function extremesOf({ weights, channels, channelAt }: WeightRequest): Extremes[]
  * the bias fit into int32.
  */
 export function quantizeWeights(request: WeightRequest): QuantizedWeights {
-  const { weights, channels, channelAt, bias, inputScale, perChannel, pairSafe } = request;
+  const { weights, channels, inner, bias, inputScale, perChannel, pairSafe } = request;
   const extremes = extremesOf(request);
   let raisedForBias = 0;
   let raisedForPairs = 0;
@@ -82,8 +88,11 @@ export function quantizeWeights(request: WeightRequest): QuantizedWeights {
   }
   if (!perChannel) scales.fill(scales.reduce((largest, scale) => Math.max(largest, scale), SCALE_MIN));
   const values = new Int8Array(weights.length);
-  for (let at = 0; at < weights.length; at++) {
-    values[at] = saturate(roundHalfEven(weights[at]! / scales[channelAt(at)]!), -QMAX, QMAX);
+  for (let start = 0; start < weights.length; start += inner) {
+    const scale = scales[(start / inner) % channels]!;
+    for (let at = start; at < start + inner; at++) {
+      values[at] = saturate(roundHalfEven(weights[at]! / scale), -QMAX, QMAX);
+    }
   }
   return { values, scales: perChannel ? scales : scales.slice(0, 1), raisedForBias, raisedForPairs };
 }

@@ -32,7 +32,7 @@ t.test('halves round to the even neighbour, as QuantizeLinear does', async (t) =
 /** Two output channels of four weights. */
 const request = {
   channels: 2,
-  channelAt: (at: number) => Math.floor(at / 4),
+  inner: 4,
   bias: null,
   inputScale: 0.02,
   perChannel: true,
@@ -64,7 +64,7 @@ t.test('pair-safe weights: no two of a channel can overflow 16 bits, whatever th
   const weights = new Float32Array(new Uint8Array(tensor.bytes).buffer);
   const { values, raisedForPairs } = quantizeWeights({
     ...request,
-    channelAt: (at) => Math.floor(at / 64),
+    inner: 64,
     weights,
     pairSafe: true,
   });

@@ -63,7 +63,7 @@ t.test(
   async (t) => {
     const moments = correlated(32);
     const weights = floatsOf(noise([1, 32], 9))!;
-    const request = { weights, channels: 1, channelAt: () => 0, bias: null, inputScale: 1, perChannel: true };
+    const request = { weights, channels: 1, inner: 32, bias: null, inputScale: 1, perChannel: true };
     const { values: nearest, scales } = quantizeWeights({ ...request, pairSafe: false });
     const fitted = nearest.slice();
     roundFilters(fitted, weights, scales, moments);
@@ -91,13 +91,15 @@ t.test('samples are spread evenly, batches follow the input size, and a prefix h
 
 t.test('the search changes one choice at a time from the best so far', async (t) => {
   const best = { method: 'mse', equalize: true, bias: true, round: false } as const;
+  const whole = { ...best, method: 'minmax' };
+  t.strictSame(nextChoices(best, 0, true), [whole, { ...whole, equalize: false }]);
+  t.strictSame(nextChoices(best, 0, false), [{ ...whole, equalize: false }]);
+  t.strictSame(nextChoices(best, 0, false, ['entropy']), [{ ...best, method: 'entropy', equalize: false }]);
   t.strictSame(
-    nextChoices(best, 0, true).map(({ method }) => method),
+    nextChoices(best, 1, true).map(({ method }) => method),
     ['mse', 'minmax', 'percentile', 'entropy', 'average'],
   );
-  t.strictSame(nextChoices(best, 0, true, ['entropy']), [{ ...best, method: 'entropy' }]);
-  t.strictSame(nextChoices(best, 1, true), [{ ...best, equalize: false }]);
-  t.strictSame(nextChoices({ ...best, equalize: false }, 1, false), []);
+  t.strictSame(nextChoices(best, 1, true, ['entropy']), [{ ...best, method: 'entropy' }]);
   t.strictSame(nextChoices(best, 2, true), [{ ...best, bias: false }]);
   t.strictSame(nextChoices(best, 3, true), [{ ...best, round: true }]);
 });
