@@ -14,6 +14,7 @@ import { type Feeds, Session } from '../runtime/session.js';
 import type { CalibrationCache, Kept } from './calibration-cache.js';
 import { inGroups } from './groups.js';
 import type { Numbers } from './record-log.js';
+import { joined } from './samples.js';
 
 /** First two moments of what the filters of a node are multiplied with: K inputs a filter, in G groups. */
 export interface Moments {
@@ -28,11 +29,19 @@ export interface Moments {
 /** Filters with more inputs than this keep the nearest rounding: their matrix alone would take 32 MB. */
 const SIZE_MAX = 2048;
 /**
- * Positions of a filter over all samples, and of each sample at least, that moments are taken over where there are more:
- * neighbours are alike, and 16 for each input of the widest filters of such maps are enough to fit a rounding.
+ * Places of a map that moments are taken over, where there are more: in all, for each input of a filter, and of each
+ * sample at least. Neighbours are alike, and more moves hardly any rounding.
  */
-const POSITIONS = 8192;
-const SAMPLE_POSITIONS_MIN = 64;
+const PLACES = 4096;
+const PLACES_PER_INPUT = 8;
+const SAMPLE_PLACES_MIN = 16;
+
+/** Of one sample, for filters of so many inputs. */
+const placesOf = (size: number, samples: number): number =>
+  Math.max(SAMPLE_PLACES_MIN, Math.ceil(Math.max(PLACES, PLACES_PER_INPUT * size) / samples));
+
+/** Batches that are run as one: the matrices leave the runtime once for all of them. */
+const JOINED = 8;
 /** Bytes of matrices that one session may return: with more, the samples are run again for the rest. */
 const GRAM_BYTES_MAX = 16_000_000;
 
@@ -58,9 +67,9 @@ function filtersOf(graph: Graph, node: Node): { groups: number; size: number } {
  * Adds to a graph, for each node, outputs with the sum of x x^T and of x over samples and positions. The patches of a
  * convolution come from a grouped convolution with one-hot filters: patch element (c, i, j) is channel c shifted.
  * A MatMul, and a model whose opset could not be raised, get none.
- * @param places of a sample's map that are enough: of larger ones some are taken, evenly spread
+ * @param samples that come by: the more, the fewer places are taken of each one's map
  */
-export function tapMoments(graph: Graph, nodes: readonly Node[], places = Number.POSITIVE_INFINITY): Tap[] {
+export function tapMoments(graph: Graph, nodes: readonly Node[], samples = 1): Tap[] {
   const taps: Tap[] = [];
   if (graph.opset() < PER_CHANNEL_OPSET) return taps;
   const { of } = inferShapes(graph);
@@ -68,7 +77,9 @@ export function tapMoments(graph: Graph, nodes: readonly Node[], places = Number
     const { groups, size } = filtersOf(graph, node);
     if (size === 0 || size > SIZE_MAX) continue;
     const patches =
-      node.opType === 'Conv' ? addPatches(graph, node, stepFor(of(node.outputs[0]!), places)) : node.inputs[0]!;
+      node.opType === 'Conv'
+        ? addPatches(graph, node, stepFor(of(node.outputs[0]!), placesOf(size, samples)))
+        : node.inputs[0]!;
     const name = (hint: string): string => graph.freshName(`${node.name}/${hint}`);
     const add = (opType: string, inputs: string[], attributes: AttributeProto[] = []): string =>
       graph.add({ opType, inputs, outputs: [name(opType)], attributes }).outputs[0]!;
@@ -128,7 +139,7 @@ async function observeGroup(
   const taps = tapMoments(
     tapped,
     tapped.nodes.filter(({ name }) => names.has(name)),
-    Math.max(SAMPLE_POSITIONS_MIN, Math.ceil(POSITIONS / n)),
+    n,
   );
   if (taps.length === 0) return new Map();
   const sums = new Map(taps.map((tap) => [tap.node, new Sums(tap)]));
@@ -147,7 +158,7 @@ async function sumUp(
   const outputs = taps.flatMap(({ gram, sum, count }) => [gram, sum, count]);
   const session = await Session.open(encodeModel(returningOnly(tapped, outputs)), 'the moments graph');
   try {
-    for (const { feeds } of samples) {
+    for (const feeds of joined(tapped, samples, JOINED)) {
       const found = await session.runAlone(feeds);
       for (const tap of taps) sums.get(tap.node)!.add(found, tap);
     }

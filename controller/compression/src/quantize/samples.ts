@@ -1,7 +1,11 @@
 import type { TensorSpec } from '@espalier/proto';
+import { Tensor } from 'onnxruntime-node';
 import { type Dataset, subset } from '../data/content.js';
 import { type Batch, type BatchOptions, batches } from '../data/feeds.js';
+import type { Graph } from '../onnx/graph.js';
+import { declaredShape } from '../onnx/shapes/shape.js';
 import { collectGarbage } from '../runtime/collect.js';
+import type { Feeds } from '../runtime/session.js';
 import type { CalibrationCache } from './calibration-cache.js';
 import type { Method } from './observer.js';
 
@@ -102,4 +106,35 @@ export function firstFloats(all: readonly Batch[], floats: number): readonly Bat
     return held >= floats;
   });
   return end < 0 ? all : all.slice(0, end + 1);
+}
+
+/**
+ * Feeds of up to `most` batches in one, where the graph takes any number of samples. Batches of a single one stay alone:
+ * its inner layers may have that number written down, and it is large.
+ */
+export function* joined(graph: Graph, all: readonly Batch[], most: number): Iterable<Feeds> {
+  const isFree = graph.inputs.every((input) => declaredShape(input)?.[0] === null);
+  const isWhole = ({ feeds, size }: Batch): boolean =>
+    size > 1 && Object.values(feeds).every(({ data, dims }) => data instanceof Float32Array && dims[0] === size);
+  const step = isFree && all.slice(0, -1).every(isWhole) ? most : 1;
+  for (let start = 0; start < all.length; start += step) {
+    const part = all.slice(start, start + step);
+    yield part.length === 1 ? part[0]!.feeds : concatenated(part);
+  }
+}
+
+function concatenated(part: readonly Batch[]): Feeds {
+  return Object.fromEntries(
+    Object.entries(part[0]!.feeds).map(([name, { dims }]) => {
+      const parts = part.map(({ feeds }) => feeds[name]!);
+      const data = new Float32Array(parts.reduce((sum, tensor) => sum + tensor.data.length, 0));
+      let at = 0;
+      for (const tensor of parts) {
+        data.set(tensor.data as Float32Array, at);
+        at += tensor.data.length;
+      }
+      const rows = parts.reduce((sum, tensor) => sum + (tensor.dims[0] ?? 1), 0);
+      return [name, new Tensor(data, [rows, ...dims.slice(1)])];
+    }),
+  );
 }
