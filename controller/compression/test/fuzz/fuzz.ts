@@ -1,5 +1,6 @@
 /** Runs mutated models through workers and counts how each ended. */
 import { type ChildProcess, fork } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -7,8 +8,24 @@ import { type Mutant, mutant } from './mutate.ts';
 import type { Seed } from './seeds.ts';
 import type { End, FromWorker, Step, Task } from './worker.ts';
 
-/** A step of one model may take this long. */
-const HANG_MS = 10_000;
+/** A step of one model may take this much processor time: what the clock says, a busy machine decides. */
+const HANG_CPU_MS = 10_000;
+/** And so long on the clock: what waits for ever takes no processor time. */
+const HANG_MS = 180_000;
+const LOOKED_MS = 500;
+/** /proc counts in hundredths of a second.   [proc(5), sysconf(_SC_CLK_TCK)] */
+const TICK_MS = 10;
+
+/** Processor time of a process and of the children it has waited for; null where the system does not say. */
+function cpuMs(pid: number): number | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return TICK_MS * fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0);
+  } catch {
+    return null;
+  }
+}
 /** What an Espalier program says when native code ended its process, in the launcher and in the job runner. */
 const PROCESS_ENDED = 'ESP_PROGRAM_CRASHED';
 
@@ -51,24 +68,26 @@ class Lane {
     let said = '';
     return new Promise((resolve) => {
       const done = (end: Verdict): void => {
-        clearTimeout(timer);
+        clearInterval(timer);
         child.removeAllListeners();
         child.stderr!.removeAllListeners('data');
         resolve(end);
       };
-      const hang = (): void => {
+      let [startMs, startCpuMs] = [Date.now(), cpuMs(child.pid!)];
+      const timer = setInterval(() => {
+        const [spentMs, nowCpuMs] = [Date.now() - startMs, cpuMs(child.pid!)];
+        const spentCpuMs = nowCpuMs === null || startCpuMs === null ? spentMs : nowCpuMs - startCpuMs;
+        if (spentCpuMs <= HANG_CPU_MS && spentMs <= HANG_MS) return;
         this.stop();
-        done({ end: 'hang', message: `in ${step}` });
-      };
-      let timer = setTimeout(hang, HANG_MS);
+        done({ end: 'hang', message: `in ${step}, after ${spentCpuMs} ms of processor time and ${spentMs} ms` });
+      }, LOOKED_MS);
       child.stderr!.on('data', (text) => {
         said = `${said}${text}`.slice(-2000);
       });
       child.on('message', (message: FromWorker) => {
         if (!('step' in message)) return done(message);
         step = message.step;
-        clearTimeout(timer);
-        timer = setTimeout(hang, HANG_MS);
+        [startMs, startCpuMs] = [Date.now(), cpuMs(child.pid!)];
       });
       child.on('close', (code, signal) => {
         this.child = null;
