@@ -12,7 +12,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { benchArguments } from './arguments.ts';
 import { buildModel } from './build-model.ts';
 import { bar, barsOf } from './compression/bars.ts';
 import { type Bar, type Line, ourLine, peerLine } from './compression/lines.ts';
@@ -21,15 +21,9 @@ import { GRAPH_WORK_MS_MAX, type Row, rows } from './compression/rows.ts';
 import { barsTable, tableOf } from './compression/table.ts';
 import { jsonLines, linesOf } from './program.ts';
 
-const { values } = parseArgs({
-  options: {
-    json: { type: 'boolean' },
-    table: { type: 'boolean' },
-    peers: { type: 'string' },
-    only: { type: 'string', default: '' },
-    methods: { type: 'string' },
-    from: { type: 'string' },
-  },
+const values = benchArguments(import.meta.filename, {
+  ...{ json: { type: 'boolean' }, table: { type: 'boolean' }, peers: { type: 'string' } },
+  ...{ only: { type: 'string', default: '' }, methods: { type: 'string' }, from: { type: 'string' } },
 });
 const root = path.join(import.meta.dirname, '..', '..');
 const shared = path.join(root, '..', 'shared');

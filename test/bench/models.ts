@@ -6,12 +6,12 @@
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { benchArguments } from './arguments.ts';
 import { buildModel } from './build-model.ts';
 import { models } from './models-list.ts';
 
-const { values } = parseArgs({
-  options: { json: { type: 'boolean' }, only: { type: 'string' }, profile: { type: 'string' } },
+const values = benchArguments(import.meta.filename, {
+  ...{ json: { type: 'boolean' }, only: { type: 'string' }, profile: { type: 'string' } },
 });
 const data = path.join(import.meta.dirname, '..', '..', '..', 'shared', 'data');
 if (!existsSync(data)) {
