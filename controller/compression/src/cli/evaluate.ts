@@ -10,7 +10,7 @@ import { DetectionUndeclared } from '../errors.js';
 import { readChecked } from '../inspect.js';
 import type { Graph } from '../onnx/graph.js';
 import { compare } from '../recipe/accuracy.js';
-import { measurePair } from '../recipe/latency.js';
+import { measurePair, speedupOf } from '../recipe/latency.js';
 import { rounded } from '../report/summary.js';
 import { defaultOptions, Session } from '../runtime/session.js';
 import { describeEvaluation } from './evaluation-text.js';
@@ -76,7 +76,7 @@ async function timesOf({ float, variant, data, feeding }: Pair, paired: boolean)
   const latency = await measurePair(float, variant, feeds, feeding.signal);
   return {
     p50Us: paired ? latency.variant.p50Us : latency.float.p50Us,
-    speedup: paired ? rounded(latency.float.p50Us / latency.variant.p50Us, 3) : null,
+    speedup: paired ? rounded(speedupOf(latency, defaultOptions), 3) : null,
   };
 }
 

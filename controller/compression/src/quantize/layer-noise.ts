@@ -5,7 +5,10 @@ import type { Graph } from '../onnx/graph.js';
 import { intAttribute, subgraphsOf } from '../onnx/node.js';
 import { returningOnly } from '../passes/returning-only.js';
 import { collectGarbage } from '../runtime/collect.js';
-import { Session } from '../runtime/session.js';
+import { defaultOptions, Session } from '../runtime/session.js';
+
+/** Without the layouts of the last level, which copy all weights once more to be faster in many runs. */
+const FEW_RUNS = { ...defaultOptions, graphOptimizationLevel: 'extended' } as const;
 
 /** Power of the difference over power of the float value: 10^(-SQNR / 10). */
 export type LayerNoise = ReadonlyMap<string, number>;
@@ -26,7 +29,7 @@ export async function layerNoise(
   if (isNested || made.length === 0) return new Map();
   const { graph, sums } = sideBySide(float, quantized, made);
   const outputs = [...sums.values()].flat();
-  const session = await Session.open(encodeModel(returningOnly(graph, outputs)), 'float and int8 side by side');
+  const session = await openSideBySide(returningOnly(graph, outputs));
   const totals = new Map(outputs.map((output) => [output, 0]));
   try {
     for (const { feeds } of samples) {
@@ -43,6 +46,13 @@ export async function layerNoise(
       return power > 0 && Number.isFinite(wrong) ? [[value, wrong / power]] : [];
     }),
   );
+}
+
+async function openSideBySide(graph: Graph): Promise<Session> {
+  const session = await Session.open(encodeModel(graph), 'float and int8 side by side', FEW_RUNS);
+  // The bytes that it was read from are twice the weights.
+  collectGarbage();
+  return session;
 }
 
 type Sums = Map<string, [signal: string, noise: string]>;

@@ -22,7 +22,7 @@ export interface Moments {
   readonly size: number;
   /** E[x], [G, K]. */
   readonly mean: Float64Array;
-  /** Cov(x) = E[x x^T] - E[x] E[x]^T of one group, [K, K]. */
+  /** Cov(x) = E[x x^T] - E[x] E[x]^T of one group, [K, K]; empty where {@link isFitted} is false. */
   covariance(group: number): Float32Array;
 }
 
@@ -47,12 +47,21 @@ const GRAM_BYTES_MAX = 16_000_000;
 
 interface Tap {
   readonly node: string;
-  readonly gram: string;
+  /** Null where no rounding is fitted: then only the mean is summed. */
+  readonly gram: string | null;
   readonly sum: string;
   /** Elements summed over: samples, groups, inputs and positions. */
   readonly count: string;
   readonly groups: number;
   readonly size: number;
+}
+
+/** Products that fitting the rounding of one node may take: more, in a classifier's last layer, costs seconds and gains little. */
+const WORK_MAX = 4e8;
+
+/** True if rounding is fitted to the covariance of a node's inputs. */
+function isFitted(graph: Graph, node: Node): boolean {
+  return elementCount(graph.constantOf(node, 1)!.dims) * filtersOf(graph, node).size <= WORK_MAX;
 }
 
 /** Groups of a node's filters, and inputs of each filter; none where its moments are not taken. */
@@ -89,7 +98,7 @@ export function tapMoments(graph: Graph, nodes: readonly Node[], samples = 1): T
     // [N, G, K, P] to [G, K, N P]: the product sums over samples too, faster than the runtime reduces their axis.
     const apart = add('Reshape', [patches, numbers([0, groups, size, -1])]);
     const rows = add('Reshape', [add('Transpose', [apart], perm([1, 2, 0, 3])), numbers([groups, size, -1])]);
-    const gram = add('MatMul', [rows, add('Transpose', [rows], perm([0, 2, 1]))]);
+    const gram = isFitted(graph, node) ? add('MatMul', [rows, add('Transpose', [rows], perm([0, 2, 1]))]) : null;
     const sum = add('ReduceSum', [rows, numbers([2])], [intAttribute('keepdims', 0)]);
     const count = add('Cast', [add('Size', [rows])], [intAttribute('to', Type.FLOAT)]);
     taps.push({ node: node.name, gram, sum, count, groups, size });
@@ -116,7 +125,7 @@ export async function observeMoments(
 ): Promise<Map<string, Moments>> {
   const sizeOf = (node: Node): number => {
     const { groups, size } = filtersOf(graph, node);
-    return size > SIZE_MAX ? 0 : 4 * groups * size ** 2;
+    return size > SIZE_MAX || !isFitted(graph, node) ? 0 : 4 * groups * size ** 2;
   };
   const found = new Map<string, Moments>();
   for (const group of inGroups(nodes, sizeOf, GRAM_BYTES_MAX)) {
@@ -155,7 +164,7 @@ async function sumUp(
   samples: readonly Batch[],
   sums: ReadonlyMap<string, Sums>,
 ): Promise<void> {
-  const outputs = taps.flatMap(({ gram, sum, count }) => [gram, sum, count]);
+  const outputs = taps.flatMap(({ gram, sum, count }) => [...(gram ? [gram] : []), sum, count]);
   const session = await Session.open(encodeModel(returningOnly(tapped, outputs)), 'the moments graph');
   try {
     for (const feeds of joined(tapped, samples, JOINED)) {
@@ -167,21 +176,25 @@ async function sumUp(
   }
 }
 
+function addTo(sums: Float32Array | Float64Array, values: Float32Array): void {
+  for (let at = 0; at < values.length; at++) sums[at]! += values[at]!;
+}
+
 class Sums implements Kept {
   private readonly gram: Float32Array;
   private readonly sum: Float64Array;
   private n = 0;
 
-  constructor({ groups, size }: Tap) {
-    this.gram = new Float32Array(groups * size ** 2);
+  constructor({ groups, size, gram }: Tap) {
+    this.gram = new Float32Array(gram ? groups * size ** 2 : 0);
     this.sum = new Float64Array(groups * size);
   }
 
   add(found: Feeds, tap: Tap): void {
-    const [gram, sum, count] = [tap.gram, tap.sum, tap.count].map((name) => found[name]!.data as Float32Array);
-    for (let at = 0; at < gram!.length; at++) this.gram[at]! += gram![at]!;
-    for (let at = 0; at < sum!.length; at++) this.sum[at]! += sum![at]!;
-    this.n += count![0]! / (tap.groups * tap.size);
+    const of = (name: string): Float32Array => found[name]!.data as Float32Array;
+    if (tap.gram) addTo(this.gram, of(tap.gram));
+    addTo(this.sum, of(tap.sum));
+    this.n += of(tap.count)[0]! / (tap.groups * tap.size);
   }
 
   state(): Numbers[] {
@@ -197,7 +210,7 @@ class Sums implements Kept {
   moments({ groups, size }: Tap): Moments {
     const { gram, n } = this;
     const mean = this.sum.map((value) => value / n);
-    for (let row = 0; row < groups * size; row++) {
+    for (let row = 0; gram.length > 0 && row < groups * size; row++) {
       const start = row - (row % size);
       for (let j = 0; j < size; j++) {
         gram[row * size + j] = gram[row * size + j]! / n - mean[row]! * mean[start + j]!;

@@ -100,13 +100,10 @@ export function meanError(
   });
 }
 
-/** Products that fitting one node may take: more, in a classifier's last layer, costs seconds and gains little. */
-const WORK_MAX = 4e8;
-
 /** Rounds all filters of a node whose weights lie output by output; in place. */
 export function roundFilters(q: Int8Array, weights: Float32Array, scales: Float32Array, moments: Moments): void {
   const { groups, size } = moments;
-  if (weights.length * size > WORK_MAX) return;
+  if (moments.covariance(0).length === 0) return;
   const each = weights.length / size / groups;
   for (let group = 0; group < groups; group++) {
     const covariance = moments.covariance(group);

@@ -1,4 +1,4 @@
-import type { Latency } from '@espalier/proto';
+import type { Latency, SessionOptions } from '@espalier/proto';
 import type { Feeds, Session } from '../runtime/session.js';
 
 type WindowClass = Latency['class'];
@@ -86,4 +86,20 @@ export async function measurePair(
   const windowClass = share < CPU_SHARE_MIN ? 'contended' : 'clean';
   const spent = { float: median(floatCpuUs), variant: median(variantCpuUs) };
   return { float: summarize(floatUs, windowClass), variant: summarize(variantUs, windowClass), cpuUs: spent };
+}
+
+/**
+ * Times of both that can be compared and chosen by, in microseconds: on one thread the processor's, which is the time of a
+ * free machine. Where others take the processor away, the clock holds long runs up more often than short ones, which would
+ * flatter every build. On several threads the clock is all there is.
+ */
+export const steadyUs = (
+  { float, variant, cpuUs }: LatencyPair,
+  { intraOpNumThreads }: SessionOptions,
+): LatencyPair['cpuUs'] => (intraOpNumThreads === 1 ? cpuUs : { float: float.p50Us, variant: variant.p50Us });
+
+/** Float's time over the variant's. */
+export function speedupOf(pair: LatencyPair, options: SessionOptions): number {
+  const { float, variant } = steadyUs(pair, options);
+  return float / variant;
 }

@@ -17,7 +17,7 @@ import type { Inputs } from './build-inputs.js';
 import type { Tell } from './build-progress.js';
 import { goldenTolerance, makeGolden } from './golden.js';
 import type { Candidate } from './int8.js';
-import { measurePair } from './latency.js';
+import { measurePair, speedupOf } from './latency.js';
 import { plannedNodes, transformedNodes } from './nodes.js';
 import { nodesAsRun } from './nodes-as-run.js';
 import type { BuildOptions } from './options.js';
@@ -78,7 +78,7 @@ export async function proveStep(
     const cases = await makeGolden(variant, data, feeding);
     const graph = built ?? inputs.original;
     const tolerance = goldenTolerance(graph, variant.outputs, comparison.outputRange, method);
-    const speedup = latency ? (method === 'float' ? 1 : latency.float.p50Us / latency.variant.p50Us) : null;
+    const speedup = latency ? (method === 'float' ? 1 : speedupOf(latency, profile.session)) : null;
     return {
       bytes,
       evidence: {

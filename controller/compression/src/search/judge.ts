@@ -6,7 +6,7 @@ import type { HardwareProfile } from '../hardware/profile.js';
 import { balancedSqnr, type Outputs } from '../quantize/meter.js';
 import { partsOf, sampleBytes, spread } from '../quantize/samples.js';
 import { argmax, requireNumbers } from '../recipe/accuracy.js';
-import { type LatencyPair, measurePair } from '../recipe/latency.js';
+import { measurePair, steadyUs } from '../recipe/latency.js';
 import { collectGarbage } from '../runtime/collect.js';
 import { type Feeds, Session } from '../runtime/session.js';
 
@@ -113,7 +113,7 @@ export class Judge {
       );
       const drop = (100 * (this.right - right)) / this.n;
       const times = isHere ? await measurePair(this.float, session, this.feeds, feeding.signal) : null;
-      const spent = times && steadyUs(times, profile);
+      const spent = times && steadyUs(times, profile.session);
       this.floatUs = spent?.float ?? null;
       const speedup = spent && spent.float / spent.variant;
       return { drop, sqnrDb, speedup, p50Us: spent?.variant ?? null, bytes: model.length };
@@ -125,15 +125,6 @@ export class Judge {
   async dispose(): Promise<void> {
     await this.float.dispose();
   }
-}
-
-/**
- * Times of both that can be chosen by. Where others took the processor away, long runs were held up more often than short
- * ones, which would flatter every build: then the processor time counts, which on one thread is the time of a free machine.
- */
-function steadyUs({ float, variant, cpuUs }: LatencyPair, { session }: HardwareProfile): LatencyPair['cpuUs'] {
-  const isAlone = session.intraOpNumThreads === 1 && float.class === 'contended';
-  return isAlone ? cpuUs : { float: float.p50Us, variant: variant.p50Us };
 }
 
 /** Samples that the quantization fits nothing to; all where there are too few to split. */
