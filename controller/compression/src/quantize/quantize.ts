@@ -13,6 +13,7 @@ import { METHODS, type Method } from './observer.js';
 import { type Plan, placeQuantizers, WEIGHTED } from './place.js';
 import { type CalibrationOptions, drawSamples, firstFloats, type Samples } from './samples.js';
 import { type Built, type Candidate, type Choice, Search, type Written } from './search.js';
+import { settleMeans } from './settle-means.js';
 import { unlikeConcats } from './ties.js';
 
 export interface Quantized {
@@ -95,7 +96,7 @@ async function observeAndChoose(
   const weighted = graph.nodes.filter(({ opType, name }) => WEIGHTED.has(opType) && isInt8.has(name));
   const moments = await observeMoments(graph, weighted, firstFloats(samples.fit, MOMENT_FLOATS), samples.cache);
   tell(0.5);
-  const base: Base = { graph, figures, moments };
+  const base: Base = { graph, figures, moments: settleMeans(graph, moments, figures) };
   const search = new Search(plan, profile, samples, base, equalizeBase(base), method ? [method] : METHODS);
   const searched = refine ? 0.2 : 0.5;
   const best = await search.run((share) => tell(0.5 + searched * share));

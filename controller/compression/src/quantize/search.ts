@@ -57,7 +57,7 @@ export const nextChoices = (
 };
 
 /** How much better a candidate must be, step by step: less is within the noise of a few dozen samples. */
-const MARGINS_DB = [0.5, 0.5, 0, 0];
+const MARGINS_DB = [0.5, 0.2, 0, 0];
 /** The step that starts anew: its first candidate stands, whatever the one before it found with another method. */
 const METHOD_STEP = 1;
 /** Floats of inputs that histograms are taken over: they settle sooner than extremes, which come from all samples. */
