@@ -12,7 +12,7 @@ import { type Insertion, insertQuantizers } from './insert.js';
 import { balancedSqnr, type Outputs } from './meter.js';
 import type { RoundedWeights } from './node-constants.js';
 import { METHODS, type Method, type Observer } from './observer.js';
-import type { Plan } from './place.js';
+import { type Plan, WEIGHTED } from './place.js';
 import { firstFloats, type Samples } from './samples.js';
 import { unifyRanges } from './ties.js';
 
@@ -127,13 +127,14 @@ export class Search {
     return { graph, insertion };
   }
 
-  /** The range of each value by a method; whole ranges need no histograms. */
+  /**
+   * The range of each value by a method; whole ranges need no histograms. Scores keep their whole range: clipped, the
+   * largest would all be one.
+   */
   private async ranges(base: Base, method: Method, { values }: Plan): Promise<Map<string, Range>> {
     const none = { min: 0, max: 0 };
-    if (method === 'minmax') {
-      const rangeOf = (value: string): Range => (base.figures.has(value) ? wholeRange(base.figures.get(value)!) : none);
-      return new Map([...values].map((value) => [value, rangeOf(value)]));
-    }
+    const wholeOf = (value: string): Range => (base.figures.has(value) ? wholeRange(base.figures.get(value)!) : none);
+    if (method === 'minmax') return new Map([...values].map((value) => [value, wholeOf(value)]));
     if (!this.observers.has(base)) {
       this.observers.set(
         base,
@@ -146,8 +147,23 @@ export class Search {
       );
     }
     const observers = await this.observers.get(base)!;
-    return new Map([...values].map((value) => [value, observers.get(value)?.range(method) ?? none]));
+    const drawnOf = (value: string): Range => observers.get(value)?.range(method) ?? none;
+    return new Map([...values].map((value) => [value, base.graph.isOutput(value) ? wholeOf(value) : drawnOf(value)]));
   }
+}
+
+/** What a model returns, and all behind the last weighted layers on the way there: pooled, activated, reshaped. */
+export function scoresOf(graph: Graph): Set<string> {
+  const found = new Set<string>();
+  const open = graph.outputs.map(({ name }) => name);
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    if (found.has(value)) continue;
+    found.add(value);
+    const maker = graph.producer(value);
+    const inputs = maker?.inputs.filter((one) => one && !graph.constants.has(one)) ?? [];
+    if (maker && !WEIGHTED.has(maker.opType) && inputs.length === 1) open.push(inputs[0]!);
+  }
+  return found;
 }
 
 /** Outputs of a graph, a batch an element. */
