@@ -12,11 +12,10 @@ export const readData = (spec: DataSpec, file: string): Promise<Buffer> =>
     .then((bytes) => (isPacked(bytes) ? gunzipSync(bytes) : bytes))
     .catch(failOf(spec, file));
 
-/** The first bytes of what {@link readData} gives: nothing behind them is unpacked. Throws ESP_DATA_UNREADABLE. */
+/** A data file, unpacked no further than to `length` bytes where it is packed. Throws ESP_DATA_UNREADABLE. */
 export const readStart = (spec: DataSpec, file: string, length: number): Promise<Buffer> =>
   readFile(file)
     .then((bytes) => (isPacked(bytes) ? unpackStart(bytes, length) : bytes))
-    .then((bytes) => bytes.subarray(0, length))
     .catch(failOf(spec, file));
 
 async function unpackStart(bytes: Buffer, length: number): Promise<Buffer> {
@@ -27,7 +26,7 @@ async function unpackStart(bytes: Buffer, length: number): Promise<Buffer> {
     held += part.length;
     if (held >= length) break;
   }
-  return Buffer.concat(parts);
+  return Buffer.concat(parts).subarray(0, length);
 }
 
 const failOf =

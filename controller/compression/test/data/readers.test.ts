@@ -27,6 +27,15 @@ t.test('cifar10: planes become interleaved pixels, packed or not', async (t) => 
   await t.rejects(openDataset(`cifar10:${dir}/cut.bin`), { code: 'ESP_DATA_UNREADABLE', message: /3073 bytes/ });
 });
 
+t.test('of packed records no more are unpacked than are asked for', async (t) => {
+  const dir = t.testdir();
+  const packed = gzipSync(Buffer.concat([cifarRecord(3, 10), cifarRecord(7, 11), Buffer.alloc(1 << 20, 1)]));
+  writeFileSync(path.join(dir, 'broken.bin.gz'), packed.subarray(0, packed.length - 40));
+  const data = await openDataset(`cifar10:${dir}/broken.bin.gz?to=2`);
+  t.strictSame([...data.labels!], [3, 7]);
+  await t.rejects(openDataset(`cifar10:${dir}/broken.bin.gz`), { code: 'ESP_DATA_UNREADABLE' });
+});
+
 t.test('idx: the sample’s images and labels', async (t) => {
   t.strictSame(await describeDataset(sample.evaluate), {
     spec: sample.evaluate,

@@ -1,13 +1,18 @@
 /** Moments of a node's inputs, the rounding fitted to them, and the mean error that the bias takes over. */
-import { floatsOf } from '@espalier/compression/onnx/tensor';
-import { type Moments, observeMoments } from '@espalier/compression/quantize/moments';
+import { cloneGraph, encodeModel } from '@espalier/compression/onnx/codec';
+import type { Graph } from '@espalier/compression/onnx/graph';
+import { floatsOf, type Tensor } from '@espalier/compression/onnx/tensor';
+import { returningOnly } from '@espalier/compression/passes/returning-only';
+import { type Moments, observeMoments, stepFor, tapMoments } from '@espalier/compression/quantize/moments';
 import { meanError, roundFilters } from '@espalier/compression/quantize/round';
-import { calibrationBatch, firstFloats, spread } from '@espalier/compression/quantize/samples';
-import { nextChoices } from '@espalier/compression/quantize/search';
+import { calibrationBatch, firstFloats, joined, spread } from '@espalier/compression/quantize/samples';
+import { nextChoices, scoresOf } from '@espalier/compression/quantize/search';
+import { settleMeans } from '@espalier/compression/quantize/settle-means';
 import { keepPairs, quantizeWeights } from '@espalier/compression/quantize/weights';
+import { Session } from '@espalier/compression/runtime/session';
 import t from 'tap';
 import { batchesOf } from '../support/quantized.ts';
-import { noise, tinyGraph } from '../support/tiny.ts';
+import { floats, noise, tinyGraph } from '../support/tiny.ts';
 
 const samples = Array.from({ length: 5 }, (_, at) => ({ x: noise([1, 2, 5, 5], 70 + at) }));
 
@@ -102,4 +107,96 @@ t.test('the search changes one choice at a time from the best so far', async (t)
   t.strictSame(nextChoices(best, 1, true, ['entropy']), [{ ...best, method: 'entropy' }]);
   t.strictSame(nextChoices(best, 2, true), [{ ...best, bias: false }]);
   t.strictSame(nextChoices(best, 3, true), [{ ...best, round: true }]);
+});
+
+t.test(
+  'of a large map some places are taken, evenly spread, and their patches are whole ones of the convolution',
+  async (t) => {
+    t.equal(stepFor([null, 16, 32, 32], 64), 4);
+    t.equal(stepFor([null, 16, 7, 7], 64), 1);
+    t.equal(stepFor([null, 16, null, 7], 4), 1);
+    t.equal(stepFor([null, 10], 4), 1);
+    const graph = tinyGraph({
+      inputs: { x: ['N', 2, 16, 16] },
+      outputs: ['y'],
+      constants: { w: noise([3, 2, 3, 3], 1) },
+      nodes: [['Conv', ['x', 'w'], ['y'], { pads: [1, 1, 1, 1] }]],
+    });
+    const taken = cloneGraph(graph);
+    // Of 1,000 samples 16 places each: every fourth row and column from the third on.
+    tapMoments(taken, taken.nodes.slice(), 1000);
+    const patches = taken.nodes.find(({ attributes }) => attributes.has('group'))!.outputs[0]!;
+    const x = noise([1, 2, 16, 16], 7);
+    const found = await oneValue(taken, patches, x);
+    t.strictSame(found.dims, [1, 18, 4, 4]);
+    const at = (row: number, column: number): number => floatsOf(x)![row * 16 + column]!;
+    for (const [row, column] of [
+      [0, 0],
+      [1, 2],
+      [3, 3],
+    ] as const) {
+      const place = row * 4 + column;
+      t.equal(found.data[4 * 16 + place], at(2 + 4 * row, 2 + 4 * column), 'the middle of the kernel');
+      t.equal(found.data[place], at(1 + 4 * row, 1 + 4 * column), 'its first corner');
+    }
+  },
+);
+
+/** A value of a graph that feeds it. */
+async function oneValue(graph: Graph, value: string, x: Tensor) {
+  const session = await Session.open(encodeModel(returningOnly(graph, [value])), 'one value');
+  try {
+    return (await session.floats({ x: batchesOf([{ x }])[0]!.feeds.x! }))[value]!;
+  } finally {
+    await session.dispose();
+  }
+}
+
+t.test('batches are joined where the model takes any number of samples', async (t) => {
+  const graph = (batch: string | number) =>
+    tinyGraph({ inputs: { x: [batch, 1, 1, 2] }, outputs: ['y'], nodes: [['Neg', ['x'], ['y']]] });
+  const two = [1, 2, 3].map((from) => ({ x: floats([2, 1, 1, 2], [from, from, from, from]) }));
+  const all = batchesOf(two).map((batch) => ({ ...batch, size: 2 }));
+  const feeds = [...joined(graph('N'), all, 2)];
+  t.strictSame(
+    feeds.map(({ x }) => x!.dims[0]),
+    [4, 2],
+  );
+  t.strictSame([...(feeds[0]!.x!.data as Float32Array)], [1, 1, 1, 1, 2, 2, 2, 2]);
+  t.equal([...joined(graph(2), all, 2)].length, 3, 'a fixed number stays');
+  const single = batchesOf([1, 2].map((value) => ({ x: floats([1, 1, 1, 2], [value, value]) })));
+  t.equal([...joined(graph('N'), single, 2)].length, 2, 'single samples stay alone');
+});
+
+t.test('means of patches are drawn to the means of their channels', async (t) => {
+  const graph = tinyGraph({
+    inputs: { x: ['N', 2, 5, 5] },
+    outputs: ['y'],
+    constants: { w: noise([1, 2, 1, 3], 1) },
+    nodes: [['Conv', ['x', 'w'], ['y']]],
+  });
+  const moments: Moments = {
+    ...{ groups: 1, size: 6, mean: Float64Array.of(1, 2, 3, 10, 20, 30) },
+    covariance: () => new Float32Array(36),
+  };
+  const figures = { min: new Float64Array(2), max: new Float64Array(2), power: new Float64Array(2) };
+  const settled = (mean: number[]) =>
+    settleMeans(graph, new Map([['y', moments]]), new Map([['x', { ...figures, mean: Float64Array.from(mean) }]]));
+  t.strictSame([...settled([2.5, 19]).get('y')!.mean], [1.5, 2.5, 3.5, 9, 19, 29]);
+  t.equal(settled([1, 2, 3]).get('y'), moments, 'another number of channels says nothing');
+});
+
+t.test('scores are what is returned, back to the last weighted layer', async (t) => {
+  const graph = tinyGraph({
+    inputs: { x: ['N', 2, 5, 5] },
+    outputs: ['y'],
+    constants: { w: noise([3, 2, 1, 1], 1) },
+    nodes: [
+      ['Relu', ['x'], ['r']],
+      ['Conv', ['r', 'w'], ['c']],
+      ['GlobalAveragePool', ['c'], ['g']],
+      ['Flatten', ['g'], ['y']],
+    ],
+  });
+  t.strictSame([...scoresOf(graph)].sort(), ['c', 'g', 'y']);
 });
