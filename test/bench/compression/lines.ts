@@ -83,7 +83,7 @@ export function ourLine(built: Found, found: Found | null): Line {
   const head = { ...build, model: textOf(model) ?? '', method };
   if (!found) return { ...(own as unknown as Line), ...head, judge: 'espalier' };
   const figures = judged(found);
-  // A float build is the file itself: no noise, whatever the judge divides by.
-  const sqnrDb = method === 'float' ? null : figures.sqnrDb;
-  return { ...figures, ...head, sqnrDb, own: { ...own, cpuSeconds: total, peakRssMb: peak } };
+  // A float build is the file itself: no noise and no other speed, whatever the judge divides by.
+  const same = method === 'float' ? { sqnrDb: null, speedup: 1 } : {};
+  return { ...figures, ...head, ...same, own: { ...own, cpuSeconds: total, peakRssMb: peak } };
 }

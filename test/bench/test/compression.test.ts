@@ -21,8 +21,8 @@ test('one judge for all files, with the cost of the build alone', async (t) => {
   t.match(peer('a', 79, 20), { peer: 'tool', method: 'a', top1Float: 80, sqnrDb: 29, cpuSeconds: 20 });
 });
 
-test('a float build has no noise, whatever the judge divides by', async (t) => {
-  t.equal(ourLine({ ...built, method: 'float' }, { ...judgedFile, sqnr_db: 180 }).sqnrDb, null);
+test('a float build has no noise and no other speed, whatever the judge divides by', async (t) => {
+  t.match(ourLine({ ...built, method: 'float' }, { ...judgedFile, sqnr_db: 180 }), { sqnrDb: null, speedup: 1 });
 });
 
 test('CPU time is held against the peer that is nearest in accuracy', async (t) => {
