@@ -43,9 +43,7 @@ export class Transport {
       request.end();
       request.uncork();
     });
-    const parts: Buffer[] = [];
-    for await (const part of response) parts.push(part as Buffer);
-    const body = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+    const body = await bodyOf(response);
     const status = response.statusCode ?? 0;
     if (status >= 200 && status < 300) return { headers: response.headers, body };
     throw failure(status, body, response.headers);
@@ -56,6 +54,15 @@ export class Transport {
     this.#agent.destroy();
   }
 }
+
+/** Listeners where an iterator would do: it takes three times as long, and an answer is one chunk. */
+const bodyOf = (response: http.IncomingMessage): Promise<Buffer> =>
+  new Promise((resolve, reject) => {
+    const parts: Buffer[] = [];
+    response.on('data', (part: Buffer) => parts.push(part));
+    response.on('end', () => resolve(parts.length === 1 ? parts[0]! : Buffer.concat(parts)));
+    response.on('error', reject);
+  });
 
 function failure(status: number, body: Buffer, headers: http.IncomingHttpHeaders): InferenceError {
   const { code, message, error, details } = parse(body);

@@ -71,6 +71,16 @@ export class Crew {
     return this.workers.pick(depth);
   }
 
+  /** Workers that have work. */
+  get busy(): number {
+    return this.workers.seats.filter(({ inFlight }) => inFlight > 0).length;
+  }
+
+  /** Says for how long workers may stay awake between batches. */
+  stay(ms: number): void {
+    for (const { worker } of this.workers.seats) worker.stay(ms);
+  }
+
   /** Takes a run off a worker's hands. */
   finished(seat: Seat): void {
     seat.sinceMs = this.parts.now();

@@ -24,6 +24,8 @@ export interface QueueSettings {
   readonly queueBytes: number;
   /** Milliseconds in which a request is to be answered when it does not say so itself; null for no limit. */
   readonly latencyLimitMs: number | null;
+  /** CPUs that the process may use. */
+  readonly cpus: number;
   readonly now: () => number;
 }
 
@@ -32,6 +34,8 @@ export interface DispatcherParts {
   readonly pace: Pace;
   /** Null for a model whose requests cannot lie in slabs. */
   readonly slabs: SlabPool | null;
+  /** Threads of a worker while no plan says. */
+  readonly threads: number;
   readonly statistics: PoolStatistics;
 }
 
@@ -42,6 +46,10 @@ const AGEING_MS = 2000;
  * more of the requests within the limit, as their clients saw it, than 1; 0.6 was no better.
  */
 const OWN_SHARE = 0.8;
+/** Of a longer run, the time to wake up is no part worth a CPU. */
+const LOOKED_FOR_MS = 2;
+/** A client that asks again at once does so within this. */
+const STAY_MS = 1;
 
 export class Dispatcher {
   readonly #queue: RequestQueue<Pending>;
@@ -152,13 +160,28 @@ export class Dispatcher {
     seat.freeAtMs = beginMs + (pace.curve?.latencyMs(rows) ?? 0);
     this.#running++;
     const { now } = this.settings;
-    void runBatch(seat, take, { slabs, largest: pace.largest, now }).then(() => {
+    const spare = this.#spareCpus();
+    crew.stay(spare > 0 ? STAY_MS : 0);
+    const lookMs = spare > 0 ? this.#lookMs(rows) : 0;
+    void runBatch(seat, take, { slabs, largest: pace.largest, now, lookMs }).then(() => {
       const doneMs = now();
       pace.record(rows, doneMs - Math.max(nowMs, seat.sinceMs));
       statistics.batch(rows, doneMs - nowMs);
       this.#running--;
       crew.finished(seat);
     });
+  }
+
+  /** CPUs that no worker's threads are busy on. */
+  #spareCpus(): number {
+    const { pace, crew, threads } = this.parts;
+    return this.settings.cpus - crew.busy * (pace.plan?.threads ?? threads);
+  }
+
+  /** A short run is looked out for: then its answer costs what a turn of the event loop does. */
+  #lookMs(rows: number): number {
+    const runMs = this.parts.pace.curve?.latencyMs(rows) ?? Number.POSITIVE_INFINITY;
+    return runMs <= LOOKED_FOR_MS ? 2 * runMs : 0;
   }
 
   #wakeAt(inMs: number): void {

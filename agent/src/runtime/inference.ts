@@ -27,6 +27,8 @@ export interface BatchParts {
   readonly slabs: SlabPool | null;
   readonly largest: number;
   readonly now: () => number;
+  /** For how long the main thread looks for the answer by itself; see look-out.ts. */
+  readonly lookMs: number;
 }
 
 /** Errors that the request itself may have brought; the worker is well. */
@@ -37,7 +39,7 @@ const nothing = (): void => undefined;
 type Outputs = (at: number, rows: number) => { readonly outputs: RawTensors; release(): void };
 
 /** Runs requests side by side in a slab. The outputs are views of it, released one by one. */
-async function runInSlab(seat: Seat, requests: readonly Pending[], slabs: SlabPool): Promise<Outputs> {
+async function runInSlab(seat: Seat, requests: readonly Pending[], slabs: SlabPool, lookMs: number): Promise<Outputs> {
   const rows = requests.reduce((sum, request) => sum + request.rows, 0);
   const slab = slabs.take(rows);
   let readers = requests.length;
@@ -47,7 +49,7 @@ async function runInSlab(seat: Seat, requests: readonly Pending[], slabs: SlabPo
       scatter(slab, slabs.layout, request.feeds, at);
       at += request.rows;
     }
-    const fresh = await seat.worker.batch(slab, slabs.layout, rows);
+    const fresh = await seat.worker.batch(slab, slabs.layout, rows, lookMs);
     if (fresh) {
       slabs.give(slab);
       if (Object.values(fresh).some(({ shape }) => shape[0] !== rows && requests.length > 1))
@@ -85,7 +87,7 @@ export async function runBatch(seat: Seat, requests: readonly Pending[], parts: 
   try {
     const outputs: Outputs =
       parts.slabs && rows <= parts.largest
-        ? await runInSlab(seat, requests, parts.slabs)
+        ? await runInSlab(seat, requests, parts.slabs, parts.lookMs)
         : await runAlone(seat, requests[0]!);
     const runMs = parts.now() - startMs;
     let at = 0;

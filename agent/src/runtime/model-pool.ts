@@ -49,7 +49,10 @@ export class ModelPool {
     const slabs = this.layout && new SlabPool(this.layout, pace.rungs);
     this.#pace = pace;
     this.#slabs = slabs;
-    const dispatcher = new Dispatcher(settings, { crew, pace, slabs, statistics: this.statistics });
+    const dispatcher = new Dispatcher(settings, {
+      ...{ crew, pace, slabs, statistics: this.statistics },
+      threads: options.intraOpNumThreads || settings.cpus,
+    });
     this.#dispatcher = dispatcher;
     crew.onFree = () => dispatcher.pump();
     crew.onEnd = (cause, wasLost) => {

@@ -4,6 +4,7 @@ import type { CodedError, SessionOptions, TensorSpec } from '@espalier/proto';
 import { InferenceFailed, ModelLoadFailed, WorkerGone } from '../errors.js';
 import { Doorbell, doorbellMemory } from './doorbell.js';
 import type { BatchLayout } from './layout.js';
+import { LookOut } from './look-out.js';
 import { BATCH_DONE, type Numbered, type Reply, type Request, type Tensors } from './protocol.js';
 import type { Slab } from './slabs.js';
 
@@ -37,6 +38,7 @@ export class ModelWorker {
   #nextId = 1;
   #gone: CodedError | null = null;
   readonly #shared = new Set<number>();
+  readonly #lookOut: LookOut;
   /** Called once, when the thread has ended or was given up. */
   onGone: (cause: CodedError) => void = () => undefined;
 
@@ -44,10 +46,14 @@ export class ModelWorker {
     private readonly worker: Worker,
     private readonly bell: Doorbell,
   ) {
+    this.#lookOut = new LookOut(bell, () => this.#settleQuiet());
     worker.on('message', (reply: Numbered<Reply> | typeof BATCH_DONE) => {
-      if (reply === BATCH_DONE) this.#batches.shift()?.resolve(null);
-      else if (reply.id === BATCH_DONE) this.#batches.shift()?.resolve(reply);
-      else {
+      if (reply === BATCH_DONE || reply.id === BATCH_DONE) this.#settleQuiet();
+      if (reply === BATCH_DONE) return;
+      if (reply.id === BATCH_DONE) {
+        this.bell.takeTold();
+        this.#batches.shift()?.resolve(reply);
+      } else {
         this.#waiting.get(reply.id)?.resolve(reply);
         this.#waiting.delete(reply.id);
       }
@@ -90,8 +96,12 @@ export class ModelWorker {
     return (await this.#want('outputs', { kind: 'run', feeds })).outputs;
   }
 
-  /** Runs the first rows of a slab; null when the outputs lie in the slab. @throws as {@link run} */
-  async batch(slab: Slab, { inputs, outputs }: BatchLayout, rows: number): Promise<Tensors | null> {
+  /**
+   * Runs the first rows of a slab; null when the outputs lie in the slab.
+   * @param lookMs for how long the answer is looked for in every turn of the event loop
+   * @throws as {@link run}
+   */
+  async batch(slab: Slab, { inputs, outputs }: BatchLayout, rows: number, lookMs = 0): Promise<Tensors | null> {
     if (!this.#shared.has(slab.id)) {
       this.#shared.add(slab.id);
       const join = <Row>(list: readonly Row[], buffers: readonly SharedArrayBuffer[]) =>
@@ -103,6 +113,7 @@ export class ModelWorker {
     const reply = await new Promise<Reply | null>((resolve, reject) => {
       this.#batches.push({ resolve, reject });
       this.bell.batch(slab.id, rows);
+      if (lookMs > 0) this.#lookOut.for(lookMs);
     });
     return reply && expect('outputs', reply).outputs;
   }
@@ -148,6 +159,17 @@ export class ModelWorker {
   #send(request: Numbered<Request>): void {
     this.worker.postMessage(request);
     this.bell.message();
+  }
+
+  /** Says for how long the thread may stay awake between batches. */
+  stay(ms: number): void {
+    this.bell.stay(ms);
+  }
+
+  /** Settles the batches whose outputs lie in their slabs. @returns whether any batch is still under way */
+  #settleQuiet(): boolean {
+    while (this.bell.takeQuiet()) this.#batches.shift()?.resolve(null);
+    return this.#batches.length > 0;
   }
 
   #end(error: CodedError): void {

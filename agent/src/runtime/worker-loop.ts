@@ -23,13 +23,16 @@ export async function serveRequests(port: MessagePort, memory: SharedArrayBuffer
   const reply = (answer: Reply, id: number): void =>
     port.postMessage({ ...answer, id } satisfies Numbered<Reply>, ownedBy(answer) as Transferable[]);
   const batch = ({ slab, rows }: PostedBatch): void => {
+    let answer: Reply | null;
     try {
       const outputs = by.batch(slab, rows);
-      if (outputs) reply({ kind: 'outputs', outputs }, BATCH_DONE);
-      else port.postMessage(BATCH_DONE);
+      answer = outputs && { kind: 'outputs', outputs };
     } catch (error) {
-      reply(failed(error), BATCH_DONE);
+      answer = failed(error);
     }
+    const isWaitedFor = door.answered(answer === null);
+    if (answer) reply(answer, BATCH_DONE);
+    else if (isWaitedFor) port.postMessage(BATCH_DONE);
   };
   for (let isOpen = true; isOpen; ) {
     const next = door.next();

@@ -64,11 +64,18 @@ export class WorkerSet {
     return this.seats.length > 0;
   }
 
-  /** The worker that can begin next: an idle one, else one with less than `depth` runs; null when none can. */
+  /**
+   * The worker that can begin next: an idle one, else one with less than `depth` runs; null when none can. Of idle ones the
+   * one that has just worked: its caches are warm, and it may be awake still.
+   */
   pick(depth: number): Seat | null {
     const open = this.seats.filter(({ inFlight }) => inFlight < depth);
     const isBefore = (a: Seat, b: Seat): boolean =>
-      a.inFlight === b.inFlight ? a.freeAtMs < b.freeAtMs : a.inFlight < b.inFlight;
+      a.inFlight !== b.inFlight
+        ? a.inFlight < b.inFlight
+        : a.inFlight === 0
+          ? a.sinceMs > b.sinceMs
+          : a.freeAtMs < b.freeAtMs;
     return open.reduce<Seat | null>((best, seat) => (best === null || isBefore(seat, best) ? seat : best), null);
   }
 

@@ -57,14 +57,14 @@ export async function openEndpoints(parts: HttpParts, settings: EndpointSettings
       await lastArrivals(servers);
       const cut = setTimeout(() => {
         for (const one of servers) one.closeAllConnections();
-        grpc?.server.forceShutdown();
+        grpc?.server.cut();
       }, graceMs);
       const closed = servers.map((one) => stopListening(one));
       // A connection without a request may have one under way.
       const idle = setTimeout(() => {
         for (const one of servers) one.closeIdleConnections();
       }, UNDER_WAY_MS);
-      if (grpc) closed.push(new Promise((resolve) => grpc.server.tryShutdown(() => resolve())));
+      if (grpc) closed.push(grpc.server.close());
       await Promise.all(closed);
       clearTimeout(cut);
       clearTimeout(idle);

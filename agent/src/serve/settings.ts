@@ -1,3 +1,4 @@
+import os from 'node:os';
 import type { Facts } from '@espalier/proto';
 import type { Log } from '../common/log.js';
 import type { AgentConfig } from '../config.js';
@@ -9,7 +10,7 @@ import type { EndpointSettings } from './endpoints.js';
 /** What the configuration says of serving, as the pools take it. */
 export const poolSettings = ({ queueLimit, queueBytes, latencyLimitMs, hangLimitS }: AgentConfig): PoolSettings => ({
   ...{ queueLimit, queueBytes, latencyLimitMs: latencyLimitMs ?? null },
-  ...{ hangLimitMs: hangLimitS * 1000, now: () => performance.now() },
+  ...{ hangLimitMs: hangLimitS * 1000, cpus: os.availableParallelism(), now: () => performance.now() },
 });
 
 /** The tuner that the configuration asks for, with its plans in a folder. @param afterMs for how long a model is left alone */

@@ -9,7 +9,14 @@ import { root } from '../../../test/support/process.ts';
 
 const MODEL = path.join(root, 'deploy/sample/fashion-ds.onnx');
 const settings: PoolSettings = {
-  ...{ queueLimit: 64, queueBytes: 64e6, latencyLimitMs: null, hangLimitMs: 30_000, now: () => performance.now() },
+  ...{
+    queueLimit: 64,
+    queueBytes: 64e6,
+    latencyLimitMs: null,
+    hangLimitMs: 30_000,
+    cpus: 2,
+    now: () => performance.now(),
+  },
 };
 const options = SessionOptions.parse({});
 const plan: ServingPlan = {
