@@ -14,6 +14,7 @@ import { loadIdentity, saveIdentity } from './link/identity.js';
 import { bench, headLine, lineOf, parseScenarios } from './measure/bench/command.js';
 import { SCENARIOS } from './measure/bench/scenarios.js';
 import { PreparedModels } from './runtime/prepared.js';
+import { modelFile } from './runtime/staged/staged-file.js';
 import { openEndpoints } from './serve/endpoints.js';
 import { keepMemory } from './serve/memory-keeper.js';
 import { makeMetrics } from './serve/metrics.js';
@@ -77,7 +78,7 @@ async function serveCommand(file: string, { name, plans, ...settings }: ServeFla
   const folder = plans ?? cacheDir();
   const prepared = new PreparedModels(path.join(folder, 'prepared'), cpu);
   const serving = new Serving(poolSettings(config), makeTuner(config, folder, cpu, log), { log, prepared });
-  const served = await serving.swapToFile(path.resolve(file), name ?? path.basename(file, '.onnx'));
+  const served = await serving.swapToFile(path.resolve(modelFile(file)), name ?? path.basename(file, '.onnx'));
   const parts = { serving, metrics: makeMetrics(serving, () => 0), memory: new SharedMemory(), log };
   const http = { ...parts, maxBodyBytes: config.maxBodyBytes, now: () => performance.now() };
   const endpoints = await openEndpoints(http, endpointSettings(config));
@@ -154,7 +155,7 @@ function program(): Command {
     .action(runCommand);
   command
     .command('serve <file>')
-    .description('serve one local ONNX model without a controller')
+    .description('serve one local model without a controller: an ONNX file, or a folder of stages')
     .option('--name <name>', 'model name (default: the file name)')
     .option('--port <port>', 'port, 0 = any free one', '4290')
     .option('--host <address>', 'address', '127.0.0.1')

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { partRows, takeRows } from '@espalier/agent/runtime/staged/rows';
 import { StagedSession } from '@espalier/agent/runtime/staged/staged-session';
+import { InferenceClient } from '@espalier/client';
 import { openDataset } from '@espalier/compression/data/dataset';
 import { firstFeeds } from '@espalier/compression/data/feeds';
 import { findCuts } from '@espalier/compression/exit/cuts';
@@ -14,7 +15,7 @@ import { prepare } from '@espalier/compression/recipe/prepare';
 import { runShapes } from '@espalier/compression/runtime/run-shapes';
 import { confidenceOf, SessionOptions, sha256Hex } from '@espalier/proto';
 import t from 'tap';
-import { root } from '../support/process.ts';
+import { root, start } from '../support/process.ts';
 
 const ROWS = 6;
 const input = { name: 'image', type: 'float32', shape: ['N', 1, 28, 28] };
@@ -55,23 +56,23 @@ const images = {
 t.test('rows end where they are sure, in a batch as alone; the histogram counts them', async (t) => {
   const folder = t.testdir();
   await written(folder, 1);
-  const probe = await StagedSession.open(folder, options);
-  const late = await probe.run(images);
+  const probe = StagedSession.open(folder, options);
+  const late = probe.run(images);
   t.strictSame(late.exits, [1, 1, 1, 1, 1, 1], 'nobody is as sure as 1');
-  await probe.close();
+  probe.close();
   await written(folder, 0);
-  const first = await StagedSession.open(folder, options);
-  const early = await first.run(images);
+  const first = StagedSession.open(folder, options);
+  const early = first.run(images);
   t.strictSame(early.exits, [0, 0, 0, 0, 0, 0]);
-  await first.close();
+  first.close();
   const confidences = Array.from({ length: ROWS }, (_, row) =>
     confidenceOf(early.logits.data.subarray(row * 10, row * 10 + 10) as Float32Array, 1),
   );
   const middle = [...confidences].sort((a, b) => a - b)[ROWS / 2]!;
   await written(folder, middle);
-  const session = await StagedSession.open(folder, options);
+  const session = StagedSession.open(folder, options);
   t.teardown(() => session.close());
-  const mixed = await session.run(images);
+  const mixed = session.run(images);
   t.strictSame(
     mixed.exits,
     confidences.map((confidence) => (confidence >= middle ? 0 : 1)),
@@ -91,7 +92,7 @@ t.test('a stage that is not the listed one is not run', async (t) => {
   const folder = t.testdir();
   await written(folder, 0.5);
   writeFileSync(path.join(folder, 'stage-1.onnx'), 'other');
-  await t.rejects(StagedSession.open(folder, options), { code: 'ESP_MODEL_LOAD_FAILED' });
+  t.throws(() => StagedSession.open(folder, options), { code: 'ESP_MODEL_LOAD_FAILED' });
 });
 
 t.test('parting rows: logits that are no numbers go on, the last stage ends all', async (t) => {
@@ -109,3 +110,31 @@ t.test('parting rows: logits that are no numbers go on, the last stage ends all'
   t.strictSame(partRows(stage, logits), { ending: [0], going: [1, 2] });
   t.strictSame(partRows({ ...stage, feature: null }, logits), { ending: [0, 1, 2], going: [] });
 });
+
+t.test(
+  'served from its folder: one client sees the logits and the stage, stats and metrics count the exits',
+  async (t) => {
+    const folder = t.testdir();
+    await written(folder, 0);
+    const flags = ['--name', 'm', '--port', '0', '--grpc-port', '0', '--tune-limit-s', '0'];
+    const agent = start('agent/dist/main.js', ['serve', folder, ...flags]);
+    t.teardown(() => agent.stop());
+    const [, url = ''] = await agent.waitFor(/at (http:\/\/[\d.:]+)\/v2\/models/);
+    const client = new InferenceClient(url);
+    t.teardown(() => client.close());
+    const { data } = images.image;
+    const alone = StagedSession.open(folder, options);
+    const wanted = alone.run({ image: { ...images.image, shape: [1, 1, 28, 28], data: data.slice(0, 784) } });
+    alone.close();
+    const ask = () => client.infer('m', [{ name: 'image', shape: [1, 1, 28, 28], data: data.slice(0, 784) }]);
+    const outputs = await ask();
+    await ask();
+    t.same(outputs.find(({ name }) => name === 'exit_stage')?.data, Int32Array.of(0));
+    t.same(outputs.find(({ name }) => name !== 'exit_stage')?.data, wanted.logits.data);
+    const stats = (await (await fetch(`${url}/v2/models/m/stats`)).json()) as {
+      model_stats: { exit_stats: unknown }[];
+    };
+    t.strictSame(stats.model_stats[0]?.exit_stats, [{ stage: 0, count: 2 }]);
+    t.match(await (await fetch(`${url}/metrics`)).text(), 'espalier_exits_total{stage="0"} 2');
+  },
+);

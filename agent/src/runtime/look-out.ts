@@ -26,6 +26,11 @@ export class LookOut {
     setImmediate(this.#look);
   }
 
+  /** Looks once more and no longer. */
+  stop(): void {
+    this.#untilMs = 0;
+  }
+
   readonly #look = (): void => {
     const nowMs = performance.now();
     let isAwaited = this.settle();

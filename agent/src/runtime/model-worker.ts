@@ -161,9 +161,10 @@ export class ModelWorker {
     this.bell.message();
   }
 
-  /** Says for how long the thread may stay awake between batches. */
+  /** Says for how long the thread may stay awake between batches; with 0, the main thread looks for nothing either. */
   stay(ms: number): void {
     this.bell.stay(ms);
+    if (ms === 0) this.#lookOut.stop();
   }
 
   /** Settles the batches whose outputs lie in their slabs. @returns whether any batch is still under way */

@@ -1,5 +1,5 @@
 /**
- * The one seam to ONNX Runtime: open a session, run it. Synchronous, so never on the main thread.
+ * ONNX Runtime behind the seam of session.ts: open a session, run it. Synchronous, so never on the main thread.
  *
  * The binding is called without the wrapper around it, which defers every run to the next turn of the event loop: that costs
  * 30 us a run, and a worker that stands still between runs has no turns. The package's version is pinned for this.
@@ -9,21 +9,7 @@ import type { SessionOptions, TensorSpec } from '@espalier/proto';
 import ort from 'onnxruntime-node';
 import { type Binding, binding, initOrt } from 'onnxruntime-node/dist/binding.js';
 import type { TensorData, Tensors } from './protocol.js';
-
-export interface Session {
-  readonly inputs: TensorSpec[];
-  readonly outputs: TensorSpec[];
-  run(feeds: Tensors): Tensors;
-  /** Binds tensors to run again and again; outputs with memory of their own are written there. */
-  prepare(feeds: Tensors, into: Tensors): Prepared;
-  endProfiling(): void;
-  close(): void;
-}
-
-export interface Prepared {
-  /** Runs on what the bound memory holds now. Gives the outputs, or null when all of them went into bound memory. */
-  run(): Tensors | null;
-}
+import type { Session, SessionFiles } from './session.js';
 
 const toOrt = (tensors: Tensors): Record<string, ort.Tensor> =>
   Object.fromEntries(
@@ -71,14 +57,6 @@ const saving = (file: string) => ({
     'session.save_external_prepacked_constant_initializers': '1',
   },
 });
-
-/** What a session writes to disk. */
-export interface SessionFiles {
-  /** Where the model is saved as it runs here, under the name {@link PREPARED}. */
-  readonly saveTo?: string;
-  /** Where the runtime's profiler writes its trace, when the session ends it. */
-  readonly profilePrefix?: string;
-}
 
 /** @throws what the runtime says of the file */
 export function openSession(

@@ -22,6 +22,8 @@ export class PoolStatistics {
   inferences = 0;
   /** Refused before they ran because their time was over. */
   dropped = 0;
+  /** Rows by the stage at which they ended; empty for a model without early exits. */
+  readonly exits: number[] = [];
   /** When the last one was answered, milliseconds since 1970; 0 for never. */
   lastMs = 0;
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { SignedManifest } from '@espalier/proto';
 import { checkCase, readGolden } from './golden.js';
-import { openSession } from './onnx.js';
+import { openModel } from './open-model.js';
 
 export type SelfTestVerdict =
   | { readonly ok: true; readonly cases: number }
@@ -12,7 +12,7 @@ export type SelfTestVerdict =
 async function selfTest(slot: string): Promise<SelfTestVerdict> {
   const { manifest } = SignedManifest.parse(JSON.parse(readFileSync(path.join(slot, 'manifest.json'), 'utf8')));
   const cases = readGolden(slot, manifest);
-  const session = openSession(path.join(slot, manifest.entry), manifest.runtime.sessionOptions);
+  const session = openModel(path.join(slot, manifest.entry), manifest.runtime.sessionOptions);
   for (const [index, one] of cases.entries()) {
     const cause = await checkCase(session, one, manifest);
     if (cause) return { ok: false, cause: `golden case ${index}: ${cause}` };

@@ -1,8 +1,9 @@
 /** A worker thread that owns one session. It answers one request after another and ends itself on `close`. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { RowSpec } from './layout.js';
-import { openSession, type Prepared, type Session } from './onnx.js';
+import { openModel } from './open-model.js';
 import type { Reply, Request, SharedSlab, Tensors } from './protocol.js';
+import type { Prepared, Session } from './session.js';
 import { elementsOf, viewValues } from './values.js';
 import { serveRequests } from './worker-loop.js';
 
@@ -49,7 +50,7 @@ function measure(feeds: Tensors, runs: number, forMs: number): number[] {
 async function answer(request: Request): Promise<Reply | null> {
   switch (request.kind) {
     case 'load':
-      session = openSession(request.file, request.options, request.saveTo ? { saveTo: request.saveTo } : {});
+      session = openModel(request.file, request.options, request.saveTo ? { saveTo: request.saveTo } : {});
       return { kind: 'loaded', inputs: session.inputs, outputs: session.outputs };
     case 'run':
       return { kind: 'outputs', outputs: need().run(request.feeds) };

@@ -50,7 +50,7 @@ const none = { count: 0, ns: 0 };
 
 /** @see Triton statistics extension; batch sizes are those that ran. Also what was learnt of this device. */
 export function modelStatistics({ name, version, pool }: Served) {
-  const { success, fail, queue, infer, batches, inferences, executions, lastMs, dropped } = pool.statistics;
+  const { success, fail, queue, infer, batches, inferences, executions, lastMs, dropped, exits } = pool.statistics;
   return {
     ...{ name, version, last_inference: lastMs, inference_count: inferences, execution_count: executions },
     inference_stats: {
@@ -63,6 +63,7 @@ export function modelStatistics({ name, version, pool }: Served) {
       .map(([size, count]) => ({
         ...{ batch_size: size, compute_input: none, compute_infer: duration(count), compute_output: none },
       })),
+    ...(exits.length > 0 ? { exit_stats: exits.map((count, stage) => ({ stage, count })) } : {}),
     scheduling: {
       ...{ optimal_batch_size: pool.optimalBatch, drift: pool.curve?.drift ?? 1, dropped, queued: pool.queued },
       plan: pool.plan,

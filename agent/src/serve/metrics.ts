@@ -44,6 +44,14 @@ async function makeRegistry(serving: Serving, outboxLength: () => number): Promi
   };
   counter('espalier_requests_total', 'Inference requests since start', () => serving.requests);
   counter('espalier_request_failures_total', 'Inference requests that the model failed', () => serving.failures);
+  new Counter({
+    ...{ name: 'espalier_exits_total', help: 'Rows of the model that serves, by the stage at which they ended' },
+    ...{ labelNames: ['stage'], registers: [registry] },
+    collect() {
+      this.reset();
+      for (const [stage, count] of (serving.served?.pool.statistics.exits ?? []).entries()) this.inc({ stage }, count);
+    },
+  });
   gauge('espalier_healthy', '1 while a model is served', () => Number(serving.healthy));
   gauge('espalier_queue_length', 'Requests that wait for the model', () => serving.served?.pool.queued ?? 0);
   gauge('espalier_outbox_length', 'Reports that the controller has not acknowledged', outboxLength);

@@ -10,6 +10,7 @@ import type { InferenceResult } from '../runtime/inference.js';
 import type { ModelPool, PoolSettings } from '../runtime/model-pool.js';
 import type { PreparedModels } from '../runtime/prepared.js';
 import type { Tensors } from '../runtime/protocol.js';
+import { countExits } from '../runtime/staged/exit-output.js';
 import type { Tuner } from '../runtime/tuning/tuner.js';
 import type { InputTensors } from '../runtime/values.js';
 import { hashFile } from '../store/store.js';
@@ -178,6 +179,7 @@ export class Serving {
       const totalMs = now() - arrivedMs;
       this.live?.record(totalMs * 1000);
       pool.statistics.answered(totalMs, result.queueMs, result.runMs, Date.now());
+      countExits(pool.statistics.exits, result.outputs);
       this.#shadow?.offer(feeds, result.outputs);
       return result;
     } catch (error) {

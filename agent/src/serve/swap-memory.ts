@@ -1,6 +1,7 @@
 /** Whether a new model fits beside the one that serves, predicted before it is opened. Pure, but for a file's size. */
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { isStaged, stageFiles } from '../runtime/staged/staged-file.js';
 
 /** beside: both at once. narrow: the new one on a single worker until the old one is gone. drain: the old one goes first. */
 export type SwapWay = 'beside' | 'narrow' | 'drain' | 'refuse';
@@ -52,8 +53,9 @@ export class MemoryPrediction {
   }
 }
 
-/** Bytes of a model's file with those beside it that begin with its name, as external weights do. */
+/** Bytes of a model's file with those beside it that begin with its name, as external weights do; of stages, all of them. */
 export function modelBytes(file: string): number {
+  if (isStaged(file)) return stageFiles(file).reduce((sum, stage) => sum + modelBytes(stage), 0);
   const folder = path.dirname(file);
   return readdirSync(folder)
     .filter((name) => name.startsWith(path.basename(file)))

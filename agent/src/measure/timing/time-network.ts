@@ -5,9 +5,10 @@ import path from 'node:path';
 import { type NetworkTimes, nodeTimesOf, type SessionOptions } from '@espalier/proto';
 import { agree, quantile, WINDOWS_TO_AGREE } from '../../runtime/benchmark.js';
 import { layoutOf } from '../../runtime/layout.js';
-import { openSession, type Session } from '../../runtime/onnx.js';
+import { openSession } from '../../runtime/onnx.js';
 import { probeFeeds } from '../../runtime/probe-feeds.js';
 import type { Tensors } from '../../runtime/protocol.js';
+import type { Session } from '../../runtime/session.js';
 import { classify, readConditions } from '../conditions.js';
 
 export interface NetworkTask {

@@ -3,12 +3,11 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type SessionOptions, StagedModel, sha256Hex, type TensorSpec } from '@espalier/proto';
 import { ModelLoadFailed } from '../../errors.js';
-import { openSession, type Session } from '../onnx.js';
+import { openSession } from '../onnx.js';
 import type { Tensors, TensorValue } from '../protocol.js';
+import type { Session } from '../session.js';
 import { partRows, takeRows } from './rows.js';
-
-/** What the controller names the description of the stages. */
-export const STAGES_FILE = 'stages.json';
+import { STAGES_FILE } from './staged-file.js';
 
 export interface StagedAnswer {
   /** [N, classes] in the order of the rows. */
@@ -28,7 +27,7 @@ export class StagedSession {
   }
 
   /** Loads the stages of a folder; their digests must be those that are listed. @throws ESP_MODEL_LOAD_FAILED */
-  static async open(folder: string, options: SessionOptions): Promise<StagedSession> {
+  static open(folder: string, options: SessionOptions): StagedSession {
     const sessions: Session[] = [];
     let file = path.join(folder, STAGES_FILE);
     try {
