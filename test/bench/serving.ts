@@ -1,13 +1,4 @@
-/**
- * `npm run bench:serving -- --json`: the agent under load, against the runtime alone and a plain Node server.
- *
- *   node test/bench/serving.ts [--json] [--peers DIR] [--minutes M] [--only REGEX] [--ids REGEX]
- *
- * --peers: the load generator and its programs (by default ../shared/peers/serving, when it is there). --minutes bounds the
- * length of the runs, not the building of int8 networks. --only chooses on "model variant", --ids among throughput (with
- * peers, closed-32 and memory), transport (grpc, unix-shm), swap (with choice and the prepacked start), start (idle memory)
- * and repeat.
- */
+/** `npm run bench:serving -- --json`: the agent under load, against the runtime alone and other servers; --help says more. */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -23,12 +14,28 @@ const shared = path.join(root, '..', 'shared');
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean' },
-    peers: { type: 'string', default: path.join(shared, 'peers', 'serving') },
+    peers: { type: 'string', default: '' },
     minutes: { type: 'string', default: '30' },
     only: { type: 'string', default: '' },
     ids: { type: 'string', default: '' },
+    help: { type: 'boolean' },
   },
 });
+if (values.help) {
+  process.stdout.write(`npm run bench:serving -- [--json] [--peers DIR] [--minutes M] [--only REGEX] [--ids REGEX]
+
+  --json       a JSON object a line: {id, model, variant, value, unit, reference, n}
+  --peers DIR  where setup.sh of ../shared/peers/serving has installed Triton and MLServer;
+               without it the plain Node server is the only peer
+  --minutes M  about how long, without the building of int8 networks (default 30)
+  --only REGEX networks, on "model variant": mobilenetv2-1.0-224, squeezenet1.1, cifar10-resnet20, mlp; float, int8
+  --ids REGEX  parts: throughput (goodput-0.8, goodput-0.95, goodput-1.3, peers, closed-32, memory), transport (grpc,
+               unix-shm), swap (swap-failed, swap-late, start, choice, choice-time), start (idle), repeat (repeat, repeat-hog)
+
+Growth over a million requests and 500 swaps is measured by npm run soak:serving. Times mean something on an idle machine.
+`);
+  process.exit(0);
+}
 
 const print = (line: Line): void => {
   const { id, model, variant, value, unit, reference, n } = line;
@@ -44,7 +51,8 @@ const skip = (why: string): never => {
 
 const data = path.join(shared, 'data');
 if (!existsSync(data)) skip(`the models are not at ${data}`);
-const missing = prepare(path.resolve(values.peers));
+const peers = { source: path.join(shared, 'peers', 'serving'), installed: path.resolve(values.peers) };
+const missing = prepare(peers.source);
 if (missing) skip(missing);
 const ids = new RegExp(values.ids);
 const models = await benchModels(data, new RegExp(values.only));
@@ -65,18 +73,30 @@ async function inputOf({ file }: BenchModel): Promise<string> {
   }
 }
 
-if (ids.test('start')) for (const line of await startCells()) print(line);
+/** Prints what a part measures; a part that fails is told of, and the others go on. */
+async function part(name: string, measure: () => Promise<Line[]>): Promise<void> {
+  if (!ids.test(name)) return;
+  try {
+    for (const line of await measure()) print(line);
+  } catch (error) {
+    process.stderr.write(`${name}: ${(error as Error).stack}\n`);
+    process.exitCode = 1;
+  }
+}
+
+await part('start', startCells);
 for (const model of models) {
   const plans = mkdtempSync(path.join(os.tmpdir(), 'espalier-bench-plans-'));
   try {
     const limit = await limitOf(model, Math.min(seconds, 3));
-    const cell: Cell = { ...model, limit, sloMs: 4 * limit.batch1Ms, input: await inputOf(model), seconds, rounds };
-    if (ids.test('throughput')) for (const line of await throughputCells(cell)) print(line);
-    if (ids.test('transport')) for (const line of await transportCells(cell)) print(line);
-    if (ids.test('swap')) for (const line of await swapCells(cell, plans)) print(line);
+    const input = await inputOf(model);
+    const cell: Cell = { ...model, limit, sloMs: 4 * limit.batch1Ms, input, seconds, rounds, peers };
+    await part('throughput', () => throughputCells(cell));
+    await part('transport', () => transportCells(cell));
+    await part('swap', () => swapCells(cell, plans));
   } finally {
     rmSync(plans, { recursive: true, force: true });
   }
 }
 const [first] = models;
-if (ids.test('repeat') && first) for (const line of await repeatCells(first, seconds, 4)) print(line);
+if (first) await part('repeat', () => repeatCells(first, seconds, 4));

@@ -28,9 +28,12 @@ const [requests, swaps, connections, clients] = [values.requests, values.swaps, 
   Number,
 ) as [number, number, number, number];
 const MOST_GROWTH_PERCENT = 2;
-/** Memory is compared after this share of the requests, when arenas and heaps have their size. */
-const WARM_SHARE = 0.2;
-const WINDOW = 20;
+/**
+ * Growth counts from the second fifth of the requests to the last one. The first fifth is left out: in it the heaps of the
+ * threads, the runtime's arenas and the slabs reach their size, once and for all. Whole fifths, because what a swap leaves
+ * behind is collected every now and then, and a few readings see one half of that.
+ */
+const FIFTHS = { first: [0.2, 0.4], last: [0.8, 1] } as const;
 
 const print = (id: string, value: number, unit: string): void =>
   void process.stdout.write(`${JSON.stringify({ id, value, unit })}\n`);
@@ -53,12 +56,13 @@ async function openIdle(url: URL, count: number): Promise<net.Socket[]> {
 interface Done {
   answered: number;
   failed: number;
-  readonly memoryMb: number[];
+  /** Readings of memory with the share of the requests that were answered by then. */
+  readonly memory: { readonly share: number; readonly mb: number }[];
 }
 
 /** Requests and swaps side by side; memory is read as they go on. */
 async function soak(server: RunningServer, shape: readonly number[], input: string): Promise<Done> {
-  const done: Done = { answered: 0, failed: 0, memoryMb: [] };
+  const done: Done = { answered: 0, failed: 0, memory: [] };
   const count = shape.reduce((a, b) => a * b, 1);
   const data = Float32Array.from({ length: count }, (_, at) => (at % 7) / 7);
   const one = async (): Promise<void> => {
@@ -82,7 +86,7 @@ async function soak(server: RunningServer, shape: readonly number[], input: stri
   };
   const watch = async (): Promise<void> => {
     for (; share() < 1; await new Promise((resolve) => setTimeout(resolve, 250)))
-      if (share() > WARM_SHARE) done.memoryMb.push(privateDirtyMb(server.child.pid));
+      done.memory.push({ share: share(), mb: privateDirtyMb(server.child.pid) });
   };
   await Promise.all([...Array.from({ length: clients }, one), exchange(), watch()]);
   return done;
@@ -99,18 +103,26 @@ try {
   const { name, shape } = metadata.inputs[0]!;
   const idle = await openIdle(new URL(server.url), connections);
   print('connections', idle.length, `open of ${connections}`);
-  const { answered, failed, memoryMb } = await soak(
+  const { answered, failed, memory } = await soak(
     server,
     shape.map((dim) => Math.max(1, dim)),
     name,
   );
   for (const socket of idle) socket.destroy();
-  const first = median(memoryMb.slice(0, WINDOW));
-  const growth = 100 * (median(memoryMb.slice(-WINDOW)) / first - 1);
+  const within = ([from, to]: readonly [number, number]): number =>
+    median(memory.filter(({ share }) => share > from && share <= to).map(({ mb }) => mb));
+  const first = within(FIFTHS.first);
+  const growth = 100 * (within(FIFTHS.last) / first - 1);
+  for (const fifth of [0, 1, 2, 3, 4])
+    print(
+      `memory-${fifth + 1}`,
+      Math.round(10 * within([fifth / 5, (fifth + 1) / 5])) / 10,
+      'MB, median of that fifth',
+    );
   print('answered', answered, 'requests');
   print('failed', failed, 'requests');
-  print('memory', Math.round(first), 'MB private dirty, after the first fifth');
-  print('growth', Math.round(growth * 10) / 10, '% since, last twenty readings');
+  print('memory', Math.round(first), 'MB private dirty, second fifth');
+  print('growth', Math.round(growth * 10) / 10, '% from the second fifth to the last');
   process.exitCode = failed > 0 || growth > MOST_GROWTH_PERCENT ? 1 : 0;
 } finally {
   await server.stop();

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { BenchModel } from './models.ts';
+import { type PeerFolders, peersFor, withPeer } from './peers.ts';
 import {
   AGENT_FLAGS,
   bare,
@@ -35,6 +36,7 @@ export interface Cell extends BenchModel {
   /** Seconds of one run, and runs of which the median counts. */
   readonly seconds: number;
   readonly rounds: number;
+  readonly peers: PeerFolders;
 }
 
 const SHARES = [0.8, 0.95, 1.3] as const;
@@ -63,13 +65,14 @@ export async function limitOf({ file, shape, batches }: BenchModel, seconds: num
 const flagsOf = ({ shape, input, sloMs, seconds }: Cell) => ({ shape, input, slo: round(sloMs), seconds, warm: 1 });
 
 /** Medians of goodput at each share of the limit. */
-async function goodput(server: RunningServer, cell: Cell): Promise<number[]> {
+async function goodput(url: string, cell: Cell, more: { readonly grpc?: boolean } = {}): Promise<number[]> {
   const found: number[] = [];
   for (const share of SHARES) {
     const runs: number[] = [];
     for (let at = 0; at < cell.rounds; at++) {
       const rate = round(cell.limit.ratePerS * share);
-      runs.push((await load(server.url, { ...flagsOf(cell), mode: 'open', rate, seed: at + 1 })).goodput_pct ?? 0);
+      const flags = { ...flagsOf(cell), ...more, mode: 'open', rate, seed: at + 1 };
+      runs.push((await load(url, flags)).goodput_pct ?? 0);
     }
     found.push(median(runs));
   }
@@ -85,7 +88,7 @@ export async function throughputCells(cell: Cell): Promise<Line[]> {
   const lines: Line[] = [];
   let mine: number[];
   try {
-    mine = await goodput(agent, cell);
+    mine = await goodput(agent.url, cell);
     for (const [index, share] of SHARES.entries())
       lines.push({ ...base, id: `goodput-${share}`, value: mine[index]!, unit: '%', reference: at });
     await agent.stop();
@@ -101,32 +104,41 @@ export async function throughputCells(cell: Cell): Promise<Line[]> {
       unit: 'of the limit',
       reference: at,
     });
-    const naive = await serve(program('naive.mjs'), ['--model', file, '--port', '8300'], 'http://127.0.0.1:8300/');
-    const theirs = await goodput(naive, cell);
-    await load(naive.url, { ...flagsOf(cell), mode: 'closed', conc: 32 });
-    const naiveMb = privateDirtyMb(naive.child.pid);
-    await naive.stop();
-    const lead = Math.min(...mine.map((value, index) => value - theirs[index]!));
-    lines.push({
-      ...base,
-      id: 'peers',
-      value: round(lead),
-      unit: 'points',
-      reference: `naive Node server ${theirs.join(' / ')} %`,
-    });
-    lines.push({
-      ...base,
-      n: 1,
-      id: 'memory',
-      value: round(dirtyMb - naiveMb),
-      unit: 'MB',
-      reference: `naive ${naiveMb.toFixed(0)} MB private dirty`,
-    });
+    lines.push(...(await peerLines(cell, mine, dirtyMb)));
     return lines;
   } finally {
     await agent.stop();
     rmSync(plans, { recursive: true, force: true });
   }
+}
+
+/** The lead over the best peer at its worst share of the limit, and memory beside the plain server's after the same loads. */
+async function peerLines(cell: Cell, mine: readonly number[], dirtyMb: number): Promise<Line[]> {
+  const { file, model, variant, shape, rounds } = cell;
+  const found: { readonly name: string; readonly theirs: readonly number[] }[] = [];
+  let naiveMb = Number.NaN;
+  for (const peer of peersFor(file, cell.peers)) {
+    const theirs = await withPeer(peer, shape, async (pid) => {
+      const reached = await goodput(peer.url, cell, peer.grpc ? { grpc: true } : {});
+      if (!Number.isNaN(naiveMb)) return reached;
+      await load(peer.url, { ...flagsOf(cell), mode: 'closed', conc: 32 });
+      naiveMb = privateDirtyMb(pid);
+      return reached;
+    });
+    found.push({ name: peer.name, theirs });
+  }
+  const leads = mine.map((value, at) => value - Math.max(...found.map(({ theirs }) => theirs[at]!)));
+  const base = { model, variant };
+  return [
+    {
+      ...{ ...base, id: 'peers', value: round(Math.min(...leads)), unit: 'points', n: rounds },
+      reference: found.map(({ name, theirs }) => `${name} ${theirs.join(' / ')} %`).join(', '),
+    },
+    {
+      ...{ ...base, id: 'memory', value: round(dirtyMb - naiveMb), unit: 'MB', n: 1 },
+      reference: `naive ${naiveMb.toFixed(0)} MB private dirty`,
+    },
+  ];
 }
 
 /** Late, of so many; a request that failed is late too. */

@@ -86,8 +86,9 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** Flags under which the agent's launcher and its service unit start Node. */
+/** Flags and environment under which the agent's launcher and its service unit start Node. */
 export const AGENT_FLAGS = ['--max-semi-space-size=2'];
+const AGENT_ENV = { MALLOC_TRIM_THRESHOLD_: '131072', MALLOC_ARENA_MAX: '2' };
 
 /** Starts a Node program and waits until its output shows the pattern, or the url answers. */
 export async function serve(
@@ -100,7 +101,7 @@ export async function serve(
   const child = spawn(process.execPath, [...flags, file, ...args], {
     cwd: root,
     stdio: [...stdio],
-    env: { ...process.env, MALLOC_TRIM_THRESHOLD_: '131072' },
+    env: { ...process.env, ...AGENT_ENV },
   });
   let text = '';
   for (const stream of [child.stdout, child.stderr])
