@@ -210,6 +210,15 @@ export const ModelNotLoaded = defineError<{ model: string }>(
   ({ model }) => `No model ${model} is served here.`,
   () => 'Ask GET /v2 for what this device serves.',
 );
+export const RuntimeUnavailable = defineError<{ runtime: string; cause: string }>(
+  'ESP_RUNTIME_UNAVAILABLE',
+  501,
+  ({ runtime, cause }) => `${runtime} cannot be used on this device: ${cause}.`,
+  ({ runtime }) =>
+    runtime === 'LiteRT'
+      ? 'Put koffi and the libLiteRt.so of ai-edge-litert 2.3.0 in /usr/lib/espalier-litert or the folder named by ESPALIER_LITERT (docs/serving.md), or serve the .onnx build.'
+      : 'Serve the .onnx build of the model.',
+);
 export const ModelLoadFailed = defineError<{ file: string; cause: string }>(
   'ESP_MODEL_LOAD_FAILED',
   422,

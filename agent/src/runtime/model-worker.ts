@@ -1,7 +1,7 @@
 /** The main thread's side of one worker thread: one session, one request after another. */
 import { Worker } from 'node:worker_threads';
 import type { CodedError, SessionOptions, TensorSpec } from '@espalier/proto';
-import { InferenceFailed, ModelLoadFailed, WorkerGone } from '../errors.js';
+import { InferenceFailed, ModelLoadFailed, RuntimeUnavailable, WorkerGone } from '../errors.js';
 import { Doorbell, doorbellMemory } from './doorbell.js';
 import type { BatchLayout } from './layout.js';
 import { LookOut } from './look-out.js';
@@ -80,6 +80,7 @@ export class ModelWorker {
     const reply = await model.#ask({ kind: 'load', file, options, saveTo });
     if (reply.kind !== 'loaded') {
       void model.close();
+      if (reply.kind === 'failed' && reply.lacks) throw RuntimeUnavailable(reply.lacks);
       throw ModelLoadFailed({ file, cause: reply.kind === 'failed' ? reply.message : reply.kind });
     }
     model.inputs.push(...reply.inputs);

@@ -48,7 +48,12 @@ export type Reply =
   | { readonly kind: 'outputs'; readonly outputs: Tensors }
   | { readonly kind: 'measured'; readonly timesMs: readonly number[] }
   | { readonly kind: 'done' }
-  | { readonly kind: 'failed'; readonly message: string };
+  /** `lacks` names a runtime that this device has not, and why. */
+  | {
+      readonly kind: 'failed';
+      readonly message: string;
+      readonly lacks?: { readonly runtime: string; readonly cause: string };
+    };
 
 /** All that is said of a batch whose outputs lie in its slab; the number of every other answer to a batch. */
 export const BATCH_DONE = 0;

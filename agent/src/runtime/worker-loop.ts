@@ -1,5 +1,6 @@
 /** What every worker thread does: take the next request, answer it, stand still until there is another. */
 import { type MessagePort, receiveMessageOnPort, type Transferable } from 'node:worker_threads';
+import { RuntimeUnavailable } from '../errors.js';
 import { Doorstep, type PostedBatch } from './doorbell.js';
 import { BATCH_DONE, type Numbered, type Reply, type Request, type Tensors } from './protocol.js';
 
@@ -10,7 +11,11 @@ export interface RequestHandler {
   batch(slab: number, rows: number): Tensors | null;
 }
 
-const failed = (error: unknown): Reply => ({ kind: 'failed', message: (error as Error).message });
+const failed = (error: unknown): Reply => ({
+  ...{ kind: 'failed', message: (error as Error).message },
+  // Coded errors do not cross threads as such: this one is made again on the other side.
+  ...(RuntimeUnavailable.is(error) ? { lacks: error.details as { runtime: string; cause: string } } : {}),
+});
 
 const ownedBy = (reply: Reply): ArrayBuffer[] => {
   const outputs = reply.kind === 'outputs' ? reply.outputs : null;

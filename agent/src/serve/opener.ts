@@ -4,7 +4,7 @@ import { MemoryShort, SelfTestFailed } from '../errors.js';
 import { ModelPool, type PoolSettings } from '../runtime/model-pool.js';
 import type { PreparedModels } from '../runtime/prepared.js';
 import type { ServingPlan } from '../runtime/serving-plan.js';
-import { isStaged } from '../runtime/staged/staged-file.js';
+import { canBeLaidOut } from '../runtime/staged/staged-file.js';
 import type { Tuner } from '../runtime/tuning/tuner.js';
 import type { Candidate } from './candidate.js';
 import { MemoryPrediction, modelBytes, type SwapWay, swapWay } from './swap-memory.js';
@@ -79,8 +79,7 @@ export class Opener {
   /** Lays a model out for the next time it is opened, if there is memory for it; call it when the device has nothing to do. */
   async prepare({ file, planDigest, options, name }: Candidate): Promise<void> {
     const { prepared, freeBytes, log } = this.parts;
-    // Stages are opened as they are: each would need a place of its own.
-    if (!prepared || isStaged(file) || prepared.find(planDigest, options)) return;
+    if (!prepared || !canBeLaidOut(file) || prepared.find(planDigest, options)) return;
     if (
       swapWay({
         freeBytes: freeBytes(),

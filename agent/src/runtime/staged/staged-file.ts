@@ -20,3 +20,6 @@ export const stageFiles = (file: string): string[] =>
   StagedModel.parse(JSON.parse(readFileSync(file, 'utf8'))).stages.map((stage) =>
     path.join(path.dirname(file), path.basename(stage.file)),
   );
+
+/** True for what can be laid out in advance: single graphs of ONNX Runtime's. */
+export const canBeLaidOut = (file: string): boolean => !isStaged(file) && path.extname(file) !== '.tflite';
