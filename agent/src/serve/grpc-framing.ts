@@ -14,7 +14,9 @@ export interface Framed {
   readonly bytes: Buffer;
 }
 
-export class MessageTooLarge extends Error {}
+export class MessageTooLarge extends Error {
+  override readonly name = 'MessageTooLarge';
+}
 
 /** Takes a stream's chunks and gives its messages. */
 export class MessageReader {
