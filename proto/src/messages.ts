@@ -103,6 +103,8 @@ export const MeasurementMessage = z.object({
   rssBytes: z.int().nonnegative(),
   temperatureC: z.number().nullable(),
   errors: z.int().nonnegative(),
+  /** Rows of a network with early exits by the stage at which they ended, since it was loaded. */
+  exits: z.array(z.int().nonnegative()).optional(),
   runtime: RuntimeKey,
 });
 export type MeasurementMessage = z.infer<typeof MeasurementMessage>;

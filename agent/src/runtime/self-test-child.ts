@@ -12,7 +12,7 @@ export type SelfTestVerdict =
 async function selfTest(slot: string): Promise<SelfTestVerdict> {
   const { manifest } = SignedManifest.parse(JSON.parse(readFileSync(path.join(slot, 'manifest.json'), 'utf8')));
   const cases = readGolden(slot, manifest);
-  const session = openModel(path.join(slot, manifest.entry), manifest.runtime.sessionOptions);
+  const session = await openModel(path.join(slot, manifest.entry), manifest.runtime.sessionOptions);
   for (const [index, one] of cases.entries()) {
     const cause = await checkCase(session, one, manifest);
     if (cause) return { ok: false, cause: `golden case ${index}: ${cause}` };

@@ -1,6 +1,6 @@
 /** What every worker thread does: take the next request, answer it, stand still until there is another. */
 import { type MessagePort, receiveMessageOnPort, type Transferable } from 'node:worker_threads';
-import { RuntimeUnavailable } from '../errors.js';
+import type { CodedError } from '@espalier/proto';
 import { Doorstep, type PostedBatch } from './doorbell.js';
 import { BATCH_DONE, type Numbered, type Reply, type Request, type Tensors } from './protocol.js';
 
@@ -14,7 +14,9 @@ export interface RequestHandler {
 const failed = (error: unknown): Reply => ({
   ...{ kind: 'failed', message: (error as Error).message },
   // Coded errors do not cross threads as such: this one is made again on the other side.
-  ...(RuntimeUnavailable.is(error) ? { lacks: error.details as { runtime: string; cause: string } } : {}),
+  ...((error as CodedError).code === 'ESP_RUNTIME_UNAVAILABLE'
+    ? { lacks: (error as CodedError).details as { runtime: string; cause: string } }
+    : {}),
 });
 
 const ownedBy = (reply: Reply): ArrayBuffer[] => {

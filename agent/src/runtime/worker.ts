@@ -50,7 +50,7 @@ function measure(feeds: Tensors, runs: number, forMs: number): number[] {
 async function answer(request: Request): Promise<Reply | null> {
   switch (request.kind) {
     case 'load':
-      session = openModel(request.file, request.options, request.saveTo ? { saveTo: request.saveTo } : {});
+      session = await openModel(request.file, request.options, request.saveTo ? { saveTo: request.saveTo } : {});
       return { kind: 'loaded', inputs: session.inputs, outputs: session.outputs };
     case 'run':
       return { kind: 'outputs', outputs: need().run(request.feeds) };

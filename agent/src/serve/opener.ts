@@ -1,10 +1,10 @@
 /** Opens models for service: within the memory there is, warmed up, and proven on a golden case. */
 import type { Log } from '../common/log.js';
 import { MemoryShort, SelfTestFailed } from '../errors.js';
+import { canBeLaidOut } from '../runtime/model-kind.js';
 import { ModelPool, type PoolSettings } from '../runtime/model-pool.js';
 import type { PreparedModels } from '../runtime/prepared.js';
 import type { ServingPlan } from '../runtime/serving-plan.js';
-import { canBeLaidOut } from '../runtime/staged/staged-file.js';
 import type { Tuner } from '../runtime/tuning/tuner.js';
 import type { Candidate } from './candidate.js';
 import { MemoryPrediction, modelBytes, type SwapWay, swapWay } from './swap-memory.js';

@@ -1,7 +1,8 @@
 /** Whether a new model fits beside the one that serves, predicted before it is opened. Pure, but for a file's size. */
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { isStaged, stageFiles } from '../runtime/staged/staged-file.js';
+import { isStaged } from '../runtime/model-kind.js';
+import { stageFiles } from '../runtime/staged/staged-file.js';
 
 /** beside: both at once. narrow: the new one on a single worker until the old one is gone. drain: the old one goes first. */
 export type SwapWay = 'beside' | 'narrow' | 'drain' | 'refuse';

@@ -192,7 +192,7 @@ export async function swapCells(cell: Cell, plans: string): Promise<Line[]> {
       ...lines,
       {
         ...{ ...base, id: 'start', value: round(opened.packed / opened.plain), unit: 'of un-prepacked', n: opened.n },
-        reference: `open to first answer, medians: ${opened.packed.toFixed(0)} against ${opened.plain.toFixed(0)} ms`,
+        reference: `open to ready, medians: ${opened.packed.toFixed(0)} against ${opened.plain.toFixed(0)} ms`,
       },
       {
         ...{ ...base, id: 'choice', value: round(share), unit: 'of the best', n: 5 },

@@ -5,7 +5,6 @@ import { AgentConfig } from '@espalier/agent/config';
 import { readFacts } from '@espalier/agent/hardware/facts';
 import { openWorkers } from '@espalier/agent/runtime/crew';
 import { PreparedModels } from '@espalier/agent/runtime/prepared';
-import { probeFeeds } from '@espalier/agent/runtime/probe-feeds';
 import { candidates, capacity, cpuBudget, fastCpus, type Measured } from '@espalier/agent/runtime/tuning/candidates';
 import { measureSetup } from '@espalier/agent/runtime/tuning/tune';
 import { openEndpoints } from '@espalier/agent/serve/endpoints';
@@ -59,18 +58,19 @@ async function sweep(rounds: number): Promise<{ chosen: number; best: number; se
   return { chosen: medians[mine]!, best: medians[best]!, setups: setups.length, spread };
 }
 
-/** From opening to the first answer, with the weights laid out before and without, taking turns; medians, milliseconds. */
+/** From nothing to a model that is ready, with the weights laid out before and without, taking turns; medians, milliseconds. */
 async function startTimes(n: number): Promise<{ packed: number; plain: number; n: number }> {
-  const { name, planDigest, options } = serving.served!;
+  const { name, options } = serving.served!;
   const models = new PreparedModels(path.join(plans, 'bench-prepared'), cpu);
-  await models.prepare(path.resolve(file), planDigest, options);
+  const model = path.resolve(file);
+  // Without a tuner a local file goes by its name, as a build does by its slot: nothing is hashed.
+  await models.prepare(model, model, options);
   const times = { packed: [] as number[], plain: [] as number[] };
   for (let at = 0; at < n; at++)
     for (const kind of ['plain', 'packed'] as const) {
-      const one = new Serving(poolSettings(config), tuner, kind === 'packed' ? { prepared: models } : {});
+      const one = new Serving(poolSettings(config), null, kind === 'packed' ? { prepared: models } : {});
       const fromMs = now();
-      const { pool } = await one.swapToFile(path.resolve(file), name);
-      await pool.run(probeFeeds(pool.layout!, 0, 1));
+      await one.swapToFile(model, name);
       times[kind].push(now() - fromMs);
       await one.close();
     }

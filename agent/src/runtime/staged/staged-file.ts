@@ -2,12 +2,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { StagedModel } from '@espalier/proto';
-
-/** What the controller names the description of the stages. */
-export const STAGES_FILE = 'stages.json';
-
-/** True for the file that stands for a network with early exits. */
-export const isStaged = (file: string): boolean => path.basename(file) === STAGES_FILE;
+import { STAGES_FILE } from '../model-kind.js';
 
 /** The file to open for what a user names: a model, or a folder with stages. */
 export function modelFile(given: string): string {
@@ -20,6 +15,3 @@ export const stageFiles = (file: string): string[] =>
   StagedModel.parse(JSON.parse(readFileSync(file, 'utf8'))).stages.map((stage) =>
     path.join(path.dirname(file), path.basename(stage.file)),
   );
-
-/** True for what can be laid out in advance: single graphs of ONNX Runtime's. */
-export const canBeLaidOut = (file: string): boolean => !isStaged(file) && path.extname(file) !== '.tflite';

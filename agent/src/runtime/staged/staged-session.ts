@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type SessionOptions, StagedModel, sha256Hex, type TensorSpec } from '@espalier/proto';
 import { ModelLoadFailed } from '../../errors.js';
+import { STAGES_FILE } from '../model-kind.js';
 import { openSession } from '../onnx.js';
 import type { Tensors, TensorValue } from '../protocol.js';
 import type { Session } from '../session.js';
 import { partRows, takeRows } from './rows.js';
-import { STAGES_FILE } from './staged-file.js';
 
 export interface StagedAnswer {
   /** [N, classes] in the order of the rows. */
