@@ -11,6 +11,7 @@ import type { Pace } from './pace.js';
 import type { PoolStatistics } from './pool-statistics.js';
 import type { SlabPool } from './slabs.js';
 import { type InputTensors, sizeOf } from './values.js';
+import { Vigilance } from './vigilance.js';
 import type { Seat } from './worker-set.js';
 
 export interface InferOptions {
@@ -46,13 +47,10 @@ const AGEING_MS = 2000;
  * more of the requests within the limit, as their clients saw it, than 1; 0.6 was no better.
  */
 const OWN_SHARE = 0.8;
-/** Of a longer run, the time to wake up is no part worth a CPU. */
-const LOOKED_FOR_MS = 2;
-/** A client that asks again at once does so within this. */
-const STAY_MS = 1;
 
 export class Dispatcher {
   readonly #queue: RequestQueue<Pending>;
+  readonly #vigilance = new Vigilance();
   #running = 0;
   #timer: NodeJS.Timeout | null = null;
 
@@ -153,16 +151,19 @@ export class Dispatcher {
   }
 
   #start(seat: Seat, take: readonly Pending[], nowMs: number): void {
-    const { crew, pace, slabs, statistics } = this.parts;
+    const { crew, pace, slabs, statistics, threads } = this.parts;
     const rows = take.reduce((sum, request) => sum + request.rows, 0);
     const beginMs = seat.inFlight > 0 ? Math.max(nowMs, seat.freeAtMs) : nowMs;
     if (seat.inFlight++ === 0) seat.sinceMs = nowMs;
     seat.freeAtMs = beginMs + (pace.curve?.latencyMs(rows) ?? 0);
     this.#running++;
     const { now } = this.settings;
-    const spare = this.#spareCpus();
-    crew.stay(spare > 0 ? STAY_MS : 0);
-    const lookMs = spare > 0 ? this.#lookMs(rows) : 0;
+    const { stayMs, lookMs } = this.#vigilance.at({
+      spareCpus: this.settings.cpus - crew.busy * (pace.plan?.threads ?? threads),
+      isAlone: crew.busy === 1 && this.#queue.length === 0,
+      runMs: pace.curve?.latencyMs(rows) ?? Number.POSITIVE_INFINITY,
+    });
+    crew.stay(stayMs);
     void runBatch(seat, take, { slabs, largest: pace.largest, now, lookMs }).then(() => {
       const doneMs = now();
       pace.record(rows, doneMs - Math.max(nowMs, seat.sinceMs));
@@ -170,18 +171,6 @@ export class Dispatcher {
       this.#running--;
       crew.finished(seat);
     });
-  }
-
-  /** CPUs that no worker's threads are busy on. */
-  #spareCpus(): number {
-    const { pace, crew, threads } = this.parts;
-    return this.settings.cpus - crew.busy * (pace.plan?.threads ?? threads);
-  }
-
-  /** A short run is looked out for: then its answer costs what a turn of the event loop does. */
-  #lookMs(rows: number): number {
-    const runMs = this.parts.pace.curve?.latencyMs(rows) ?? Number.POSITIVE_INFINITY;
-    return runMs <= LOOKED_FOR_MS ? 2 * runMs : 0;
   }
 
   #wakeAt(inMs: number): void {
