@@ -2,7 +2,7 @@
 import { homedir, hostname } from 'node:os';
 import path from 'node:path';
 import { CodedError, SessionOptions } from '@espalier/proto';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { Agent } from './agent.js';
 import { makeLog } from './common/log.js';
 import { makeNotifier } from './common/notify.js';
@@ -13,6 +13,7 @@ import { enrol, refreshAddresses } from './link/enrol.js';
 import { loadIdentity, saveIdentity } from './link/identity.js';
 import { bench, headLine, lineOf, parseScenarios } from './measure/bench/command.js';
 import { SCENARIOS } from './measure/bench/scenarios.js';
+import { benchTensorRt, tensorRtLine } from './measure/bench/tensorrt.js';
 import { PreparedModels } from './runtime/prepared.js';
 import { modelFile } from './runtime/staged/staged-file.js';
 import { openEndpoints } from './serve/endpoints.js';
@@ -98,13 +99,22 @@ interface BenchFlags extends Record<string, unknown> {
   readonly json?: boolean;
   readonly seconds: string;
   readonly scenarios: string;
+  readonly runtime: string;
 }
 
-async function benchCommand(file: string, { plans, json, seconds, scenarios, ...settings }: BenchFlags): Promise<void> {
+async function benchCommand(
+  file: string,
+  { plans, json, seconds, scenarios, runtime, ...settings }: BenchFlags,
+): Promise<void> {
+  if (runtime === 'tensorrt') {
+    const engines = path.join(plans ?? cacheDir(), 'engines');
+    const result = await benchTensorRt(path.resolve(file), engines, Number(seconds));
+    return print(json ? JSON.stringify(result) : tensorRtLine(result));
+  }
   const config = AgentConfig.parse({ logLevel: 'error', ...settings });
   const { cpu } = readFacts();
   const request = {
-    ...{ file: path.resolve(file), options: SessionOptions.parse({}), settings: poolSettings(config) },
+    ...{ file: path.resolve(modelFile(file)), options: SessionOptions.parse({}), settings: poolSettings(config) },
     tuner: makeTuner({ ...config, latencyLimitMs: undefined }, plans ?? cacheDir(), cpu, makeLog(config.logLevel)),
     ...{ scenarios: parseScenarios(scenarios), forMs: Number(seconds) * 1000 },
   };
@@ -172,6 +182,11 @@ function program(): Command {
     .description("measure an ONNX model on this device in MLPerf's scenarios")
     .option('--scenarios <list>', 'some of single-stream,multi-stream,offline,server', SCENARIOS.join(','))
     .option('--seconds <s>', 'seconds for each scenario', '10')
+    .addOption(
+      new Option('--runtime <name>', 'tensorrt: an engine built and timed by trtexec, single-stream only')
+        .choices(['agent', 'tensorrt'])
+        .default('agent'),
+    )
     .option('--latency-limit-ms <ms>', 'what the server scenario keeps (default: 4 times one inference)')
     .option('--tune-limit-s <s>', 'seconds to search the best way to run the model, 0 = not at all (default 60)')
     .option('--plans <dir>', 'where plans that were found are kept (default: the user cache)')

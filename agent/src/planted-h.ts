@@ -1,0 +1,2 @@
+import * as planted from 'typeorm';
+export const used = planted;
