@@ -1,6 +1,7 @@
 /** Requests over TCP or a Unix socket, on connections that are kept. */
 import http from 'node:http';
 import { InferenceError } from './tensors.js';
+import { UnixConnections } from './unix-connections.js';
 
 export interface Received {
   readonly headers: http.IncomingHttpHeaders;
@@ -9,11 +10,12 @@ export interface Received {
 
 export class Transport {
   readonly #agent = new http.Agent({ keepAlive: true });
-  readonly #where: http.RequestOptions;
+  readonly #where: http.RequestOptions = {};
+  readonly #unix: UnixConnections | null = null;
 
   /** @param endpoint http://HOST:PORT, or unix:FILE */
   constructor(endpoint: string) {
-    if (endpoint.startsWith('unix:')) this.#where = { socketPath: endpoint.slice('unix:'.length) };
+    if (endpoint.startsWith('unix:')) this.#unix = new UnixConnections(endpoint.slice('unix:'.length));
     else {
       const { hostname, port } = new URL(endpoint);
       this.#where = { host: hostname.replace(/^\[|\]$/g, ''), port };
@@ -32,6 +34,24 @@ export class Transport {
     headers: http.OutgoingHttpHeaders,
     signal?: AbortSignal,
   ): Promise<Received> {
+    const {
+      status,
+      headers: said,
+      body,
+    } = this.#unix
+      ? await this.#unix.send(rawRequest(method, path, chunks, headers), signal)
+      : await this.#http(method, path, chunks, headers, signal);
+    if (status >= 200 && status < 300) return { headers: said, body };
+    throw failure(status, body, said);
+  }
+
+  async #http(
+    method: string,
+    path: string,
+    chunks: readonly Uint8Array[] | null,
+    headers: http.OutgoingHttpHeaders,
+    signal?: AbortSignal,
+  ): Promise<Received & { readonly status: number }> {
     const length = chunks?.reduce((sum, chunk) => sum + chunk.length, 0);
     const sized = length === undefined ? headers : { ...headers, 'content-length': length };
     const options = { ...this.#where, agent: this.#agent, method, path, headers: sized, ...(signal ? { signal } : {}) };
@@ -43,16 +63,27 @@ export class Transport {
       request.end();
       request.uncork();
     });
-    const body = await bodyOf(response);
-    const status = response.statusCode ?? 0;
-    if (status >= 200 && status < 300) return { headers: response.headers, body };
-    throw failure(status, body, response.headers);
+    return { status: response.statusCode ?? 0, headers: response.headers, body: await bodyOf(response) };
   }
 
   /** Ends the connections that are kept. */
   close(): void {
     this.#agent.destroy();
+    this.#unix?.close();
   }
+}
+
+/** A request as it goes over a Unix socket. */
+function rawRequest(
+  method: string,
+  path: string,
+  chunks: readonly Uint8Array[] | null,
+  headers: http.OutgoingHttpHeaders,
+): Uint8Array[] {
+  let head = `${method} ${path} HTTP/1.1\r\nhost: agent\r\n`;
+  for (const [name, value] of Object.entries(headers)) head += `${name}: ${String(value)}\r\n`;
+  if (chunks) head += `content-length: ${chunks.reduce((sum, chunk) => sum + chunk.length, 0)}\r\n`;
+  return [Buffer.from(`${head}\r\n`, 'latin1'), ...(chunks ?? [])];
 }
 
 /** Listeners where an iterator would do: it takes three times as long, and an answer is one chunk. */

@@ -1,2 +1,0 @@
-import * as planted from 'typeorm';
-export const used = planted;
