@@ -9,6 +9,7 @@ export * from './manifest.js';
 export * from './messages.js';
 export * from './node-times.js';
 export * from './preprocess.js';
+export * from './quality.js';
 export * from './report.js';
 export * from './resize.js';
 export * from './schemas.js';

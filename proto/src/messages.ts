@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Sha256 } from './manifest.js';
+import { QualitySketch } from './quality.js';
 
 export const ErrorInfo = z.object({
   code: z.string(),
@@ -105,6 +106,8 @@ export const MeasurementMessage = z.object({
   errors: z.int().nonnegative(),
   /** Rows of a network with early exits by the stage at which they ended, since it was loaded. */
   exits: z.array(z.int().nonnegative()).optional(),
+  /** What the model said meanwhile, of live requests to a classifier. */
+  quality: QualitySketch.nullish(),
   runtime: RuntimeKey,
 });
 export type MeasurementMessage = z.infer<typeof MeasurementMessage>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { QualitySketch } from './quality.js';
 
 /** Latency of one session in one run. Microseconds; p95 is null below 90 samples (docs/measuring.md). */
 export const Latency = z.object({
@@ -106,6 +107,8 @@ export const Report = z.object({
   /** Share of samples whose top-1 agrees with float, in percent: the only accuracy figure without labels. */
   agreement: z.number().nullable(),
   sqnrDb: z.record(z.string(), z.number()).nullable(),
+  /** What the variant said of the samples, where it is a classifier: what devices tell later is held against it. */
+  quality: QualitySketch.nullish(),
   /** Of a model that detects objects, on data with boxes. */
   detection: Detection.optional(),
   /** float p50 / variant p50 in the same run; null when not measured on such hardware. */

@@ -60,8 +60,12 @@ export class Measurer {
     const errors = serving.failures - this.#told;
     this.#told += errors;
     const { exits } = served.pool.statistics;
-    const message = { ...this.#message(served, served.digest, window, sinceMs), errors };
-    return exits.length > 0 ? { ...message, exits: [...exits] } : message;
+    const quality = serving.quality?.take() ?? null;
+    return {
+      ...{ ...this.#message(served, served.digest, window, sinceMs), errors },
+      ...(exits.length > 0 ? { exits: [...exits] } : {}),
+      ...(quality ? { quality } : {}),
+    };
   }
 
   /** Measures now and reports. */

@@ -4,6 +4,7 @@ import { type Log, silent } from '../common/log.js';
 import { DeadlineExceeded, ModelNotLoaded, Overloaded, QueueFull, RequestInvalid, ShadowDiffers } from '../errors.js';
 import { freeMemory } from '../hardware/free-memory.js';
 import type { LatencyWindow } from '../measure/latency-window.js';
+import { LiveQuality } from '../measure/live-quality.js';
 import type { BenchmarkLimits, BenchmarkResult } from '../runtime/benchmark.js';
 import type { InferOptions } from '../runtime/dispatcher.js';
 import type { InferenceResult } from '../runtime/inference.js';
@@ -49,6 +50,8 @@ export class Serving {
   readonly #opener: Opener;
   /** Latency of live requests since the last window was taken; null until a model was served. */
   live: LatencyWindow | null = null;
+  /** What the model says; null until a classifier is served. */
+  quality: LiveQuality | null = null;
   /** Since the start, both. */
   failures = 0;
   requests = 0;
@@ -140,6 +143,7 @@ export class Serving {
     const served = { ...next, pool };
     this.#served = served;
     this.live = new LatencyWindow();
+    this.quality = LiveQuality.of(pool.outputs);
     pool.onGone = (cause) => this.#served === served && this.onLost(cause);
     this.onChanged();
     this.tuner?.watch(pool, next.planDigest);
@@ -178,6 +182,7 @@ export class Serving {
       const result = await pool.infer(feeds, { ...options, arrivedMs });
       const totalMs = now() - arrivedMs;
       this.live?.record(totalMs * 1000);
+      this.quality?.see(result.outputs, now());
       pool.statistics.answered(totalMs, result.queueMs, result.runMs, Date.now());
       countExits(pool.statistics.exits, result.outputs);
       this.#shadow?.offer(feeds, result.outputs);

@@ -9,3 +9,4 @@ export { type PlannedFile, planTiming, type TimingPlanOptions } from './latency/
 export { type ListedGroups, listGroups } from './prune/list-groups.js';
 export { buildVariant } from './recipe/build.js';
 export type { BuildOptions, BuiltVariant, Progress } from './recipe/options.js';
+export { inCompany, type Shared } from './share/shared.js';

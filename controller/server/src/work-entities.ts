@@ -1,6 +1,7 @@
 import { DatasetEntity } from './datasets/dataset.entity.js';
 import { JobEntity } from './jobs/job.entity.js';
 import { ModelEntity } from './models/model.entity.js';
+import { QualityEntity } from './quality/quality.entity.js';
 import { DecisionEntity } from './reoptimize/decision.entity.js';
 import { LoopSwitchEntity } from './reoptimize/loop-switch.entity.js';
 import { ExecutionEntity, GroupEntity, RolloutEntity } from './rollouts/rollout.entity.js';
@@ -23,4 +24,5 @@ export const WORK_ENTITIES = [
   SampleEntity,
   TimingPlanEntity,
   TimingReportEntity,
+  QualityEntity,
 ];

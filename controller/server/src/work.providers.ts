@@ -1,6 +1,7 @@
 import { DatasetService } from './datasets/dataset.service.js';
 import { DatasetsController } from './datasets/datasets.controller.js';
 import { ExecutionSink } from './devices/execution-sink.js';
+import { QualitySink } from './devices/quality-sink.js';
 import { TimingSink } from './devices/timing-sink.js';
 import { BudgetStatuses } from './fleet/budget-status.js';
 import { FleetController } from './fleet/fleet.controller.js';
@@ -13,6 +14,8 @@ import { ModelService } from './models/model.service.js';
 import { ModelViews } from './models/model.view.js';
 import { ModelGroups } from './models/model-groups.js';
 import { ModelsController } from './models/models.controller.js';
+import { QualityController } from './quality/quality.controller.js';
+import { QualityService } from './quality/quality.service.js';
 import { DecisionRepository } from './reoptimize/decision.repository.js';
 import { DecisionLog } from './reoptimize/decision-log.js';
 import { DecisionsController } from './reoptimize/decisions.controller.js';
@@ -48,6 +51,7 @@ import { VariantsController } from './variants/variants.controller.js';
 export const WORK_CONTROLLERS = [
   ...[DatasetsController, ModelsController, VariantsController, JobsController],
   ...[RolloutsController, DecisionsController, FleetController, SampleController, TablesController],
+  QualityController,
 ];
 
 /** Models, their builds, and how these get to devices. */
@@ -69,5 +73,7 @@ export const WORK_PROVIDERS = [
     ...[TimingRepository, TimingService, PlanHandler, Tables],
     { provide: TimingSink, useExisting: TimingService },
     { provide: TableSource, useExisting: Tables },
+    QualityService,
+    { provide: QualitySink, useExisting: QualityService },
   ],
 ];

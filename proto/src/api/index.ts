@@ -6,4 +6,5 @@ export * from './access.js';
 export * from './common.js';
 export * from './devices.js';
 export * from './models.js';
+export * from './quality.js';
 export * from './work.js';

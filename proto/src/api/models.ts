@@ -135,7 +135,10 @@ export const ModelView = ModelRow.extend({
 });
 export type ModelView = z.infer<typeof ModelView>;
 
-/** POST /models/:id/optimize: empty profiles = those of the fleet. Answers the jobs it queued. */
+/**
+ * POST /models/:id/optimize: empty profiles = those of the fleet. One job makes all the builds; the answer is that job, and
+ * those that make some of them already.
+ */
 export const OptimizeModel = z.object({
   profiles: z.array(Id).default([]),
   recipes: z.array(Recipe).min(1).default(['float', 'int8']),

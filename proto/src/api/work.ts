@@ -11,12 +11,28 @@ export type JobState = z.infer<typeof JobState>;
 export const CurvePoint = z.object({ share: z.number().min(0).max(1), loss: z.number() });
 export type CurvePoint = z.infer<typeof CurvePoint>;
 
+export const JobPartState = z.enum(['waiting', 'building', 'ready', 'failed']);
+export type JobPartState = z.infer<typeof JobPartState>;
+
+/** One of the builds of a job; a part that failed stops none of the others. */
+export const JobPartView = z.object({
+  variantId: Id,
+  profile: z.string(),
+  recipe: z.string(),
+  state: JobPartState,
+  step: z.string().nullable(),
+  progress: z.number().min(0).max(1),
+  error: ErrorInfo.nullable(),
+});
+export type JobPartView = z.infer<typeof JobPartView>;
+
 export const JobView = z.object({
   id: Id,
   kind: z.enum(['build-variant', 'plan-timing']),
   title: z.string(),
   state: JobState,
   modelId: Id.nullable(),
+  /** Null, like profile and recipe, where it makes several builds: see `parts`. */
   variantId: Id.nullable(),
   profile: z.string().nullable(),
   recipe: z.string().nullable(),
@@ -31,6 +47,8 @@ export const JobView = z.object({
   log: z.array(z.object({ at: Instant, text: z.string() })),
   /** Empty for a build that trains nothing. */
   curve: z.array(CurvePoint),
+  /** The builds it makes, in order; empty for other kinds of work. */
+  parts: z.array(JobPartView),
   error: ErrorInfo.nullable(),
   createdAt: Instant,
   startedAt: Instant.nullable(),

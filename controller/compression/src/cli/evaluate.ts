@@ -89,7 +89,7 @@ async function figuresOf(pair: Pair, scenes: Dataset['scenes'], flags: Flags, mo
     const { n, ...found } = await compareDetections(float, variant, data, scenes, declared, feeding);
     return { ...NOTHING, n, detection: alone ? { variant: found.variant } : found };
   }
-  const { outputRange: _, ...found } = await compare(float, variant, data, feeding);
+  const { outputRange: _, quality: __, ...found } = await compare(float, variant, data, feeding);
   if (!alone) return { ...found, detection: null };
   return { ...NOTHING, n: found.n, top1: found.top1, detection: null };
 }

@@ -17,7 +17,7 @@ export interface Kept {
 }
 
 /** Of the meaning of the figures: counted up when they are summed in another way. */
-const VERSION = 3;
+const VERSION = 4;
 
 function updateWithFeeds(hash: Hash, samples: readonly Batch[]): void {
   for (const { feeds } of samples) {

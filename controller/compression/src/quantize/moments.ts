@@ -5,11 +5,13 @@ import type { Node } from '../onnx/node.js';
 import { returningOnly } from '../passes/returning-only.js';
 import { collectGarbage } from '../runtime/collect.js';
 import { type Feeds, Session } from '../runtime/session.js';
+import { ALONE, graphDigest } from '../share/shared.js';
+import type { Observing } from './calibrate.js';
 import type { CalibrationCache, Kept } from './calibration-cache.js';
 import { inGroups } from './groups.js';
 import { filtersOf, isFitted, type MomentTap, SIZE_MAX, tapMoments } from './moment-taps.js';
 import type { Numbers } from './record-log.js';
-import { joined } from './samples.js';
+import { joined, samplesKey } from './samples.js';
 
 /** First two moments of what the filters of a node are multiplied with: K inputs a filter, in G groups. */
 export interface Moments {
@@ -31,7 +33,7 @@ export async function observeMoments(
   graph: Graph,
   nodes: readonly Node[],
   samples: readonly Batch[],
-  cache: CalibrationCache | null = null,
+  { cache = null, shared = ALONE }: Pick<Observing, 'cache' | 'shared'> = {},
 ): Promise<Map<string, Moments>> {
   const sizeOf = (node: Node): number => {
     const { groups, size } = filtersOf(graph, node);
@@ -39,9 +41,11 @@ export async function observeMoments(
   };
   const found = new Map<string, Moments>();
   for (const group of inGroups(nodes, sizeOf, GRAM_BYTES_MAX)) {
-    for (const [node, moments] of await observeGroup(graph, new Set(group.map(({ name }) => name)), samples, cache)) {
-      found.set(node, moments);
-    }
+    const names = group.map(({ name }) => name);
+    const observed = await shared.once('moments', [graphDigest(graph), samplesKey(samples), names], () =>
+      observeGroup(graph, new Set(names), samples, cache),
+    );
+    for (const [node, moments] of observed) found.set(node, moments);
     collectGarbage();
   }
   return found;

@@ -8,7 +8,7 @@ import { beyondLimits } from './limits.js';
 import { placeOnInputs } from './place-inputs.js';
 import { clipBounds, type Decision, float, type Plan, WEIGHTED, whyNotWeighted } from './plan.js';
 
-export { clipBounds, type Decision, type Plan, WEIGHTED } from './plan.js';
+export { clipBounds, type Decision, type Plan, planKey, WEIGHTED } from './plan.js';
 
 interface Placement extends Plan {
   readonly fixed: Map<string, Range>;

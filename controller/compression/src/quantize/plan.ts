@@ -27,6 +27,14 @@ export interface Plan {
   readonly readers?: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
+/** What a plan decides, without the reasons: two with the same key give the same graph. */
+export const planKey = ({ decisions, values, ties, fixed, readers }: Plan): string =>
+  JSON.stringify([
+    [...decisions].map(([node, { kind }]) => [node, kind]),
+    [[...values], ties, [...fixed]],
+    readers ? [...readers].map(([value, names]) => [value, [...names]]) : null,
+  ]);
+
 export const WEIGHTED: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
 
 export const float = (reason: string): Decision => ({ kind: 'float', reason });

@@ -1,17 +1,28 @@
 import type { LayerFigures } from '@espalier/proto';
 import type { HardwareProfile } from '../hardware/profile.js';
+import { cloneGraph } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
+import { ALONE, graphDigest } from '../share/shared.js';
 import type { Range } from './affine.js';
+import { valuesAround } from './around.js';
 import { type Base, equalizeBase } from './base.js';
-import { observeChannels } from './calibrate.js';
+import { type Observing, observeChannels } from './calibrate.js';
 import { CalibrationCache } from './calibration-cache.js';
 import type { ChannelFigures } from './channel-stats.js';
 import type { Insertion } from './insert.js';
 import { layersOf } from './layers.js';
 import { observeMoments } from './moments.js';
 import { METHODS, type Method } from './observer.js';
-import { type Plan, placeQuantizers, WEIGHTED } from './place.js';
-import { type CalibrationOptions, drawSamples, firstFloats, type Samples } from './samples.js';
+import { type Plan, placeQuantizers, planKey, WEIGHTED } from './place.js';
+import { whyNotWeighted } from './plan.js';
+import {
+  type CalibrationOptions,
+  drawSamples,
+  firstFloats,
+  keyOfFeeding,
+  type Samples,
+  samplesKey,
+} from './samples.js';
 import { type Built, type Candidate, type Choice, Search, type Written } from './search.js';
 import { settleMeans } from './settle-means.js';
 import { unlikeConcats } from './ties.js';
@@ -62,16 +73,16 @@ export async function quantize(
     options.signal?.throwIfAborted();
     options.onProgress?.(done);
   };
-  const samples = await drawSamples({ ...options, onProgress: (share) => tell(0.1 * share) });
+  const { shared = ALONE } = options;
+  const samples = await shared.once('samples', [options.data.spec, keyOfFeeding(options.feeding)], () =>
+    drawSamples({ ...options, onProgress: (share) => tell(0.1 * share) }),
+  );
   const cache = options.cache ? await CalibrationCache.open(options.cache, graph, samples.fit) : null;
   try {
-    const found = await observeAndChoose(
-      graph,
-      plan,
-      profile,
-      { ...samples, cache },
-      { method: options.method, refine, tell },
-    );
+    const observing = { cache, shared, around: valuesAround(graph, plan.values) };
+    const found = await observeAndChoose(graph, plan, profile, samples, {
+      ...{ method: options.method, refine, tell, observing },
+    });
     return { ...found, notes: cache?.notes() ?? [] };
   } finally {
     await cache?.close();
@@ -80,24 +91,55 @@ export async function quantize(
 
 type Tell = (done: number) => void;
 
+interface How {
+  readonly method: Method | undefined;
+  readonly refine: Refine | null;
+  readonly observing: Required<Observing>;
+  readonly tell: Tell;
+}
+
 async function observeAndChoose(
   graph: Graph,
   placed: Plan,
   profile: HardwareProfile,
   samples: Samples,
-  { method, refine, tell }: { method: Method | undefined; refine: Refine | null; tell: Tell },
+  how: How,
 ): Promise<Omit<Quantized, 'notes'>> {
-  let plan = placed;
-  const figures = await observeChannels(graph, plan.values, samples.fit, samples.cache);
-  tell(0.3);
-  const unlike = unlikeConcats(graph, plan, extremesOf(figures));
-  if (unlike.size > 0) plan = placeQuantizers(graph, profile, unlike);
-  const isInt8 = new Set([...plan.decisions].filter(([, { kind }]) => kind === 'int8').map(([name]) => name));
-  const weighted = graph.nodes.filter(({ opType, name }) => WEIGHTED.has(opType) && isInt8.has(name));
-  const moments = await observeMoments(graph, weighted, firstFloats(samples.fit, MOMENT_FLOATS), samples.cache);
+  const { shared, around } = how.observing;
+  const figures = await observeChannels(graph, around, samples.fit, how.observing);
+  how.tell(0.3);
+  const unlike = unlikeConcats(graph, placed, extremesOf(figures));
+  const plan = unlike.size > 0 ? placeQuantizers(graph, profile, unlike) : placed;
+  const found = { graph, figures, moments: new Map() };
+  if (how.refine) return choose(found, { plan, unlike, profile, samples, how });
+  // All that a choice rests on beside the graph: the reasons of a plan name the profile, and decide nothing.
+  const { scheme, placement } = profile;
+  const on = [graphDigest(graph), samplesKey(samples.fit), planKey(placed), planKey(plan), scheme, placement.at];
+  const chosen = await shared.once('int8', [...on, how.method ?? null], () =>
+    choose(found, { plan, unlike, profile, samples, how }),
+  );
+  return { ...chosen, plan, graph: cloneGraph(chosen.graph) };
+}
+
+interface Given {
+  readonly plan: Plan;
+  /** Nodes that stay float for what their operands are. */
+  readonly unlike: ReadonlyMap<string, string>;
+  readonly profile: HardwareProfile;
+  readonly samples: Samples;
+  readonly how: How;
+}
+
+async function choose(seen: Base, { plan, unlike, profile, samples, how }: Given): Promise<Omit<Quantized, 'notes'>> {
+  const { graph } = seen;
+  const { method, refine, observing, tell } = how;
+  // Of all nodes that some hardware quantizes, not of this plan's alone: plans of one graph see the same numbers.
+  const weighted = graph.nodes.filter((node) => WEIGHTED.has(node.opType) && whyNotWeighted(graph, node) === null);
+  const moments = await observeMoments(graph, weighted, firstFloats(samples.fit, MOMENT_FLOATS), observing);
   tell(0.5);
-  const base: Base = { graph, figures, moments: settleMeans(graph, moments, figures) };
-  const search = new Search(plan, profile, samples, base, equalizeBase(base), method ? [method] : METHODS);
+  const base: Base = { ...seen, moments: settleMeans(graph, moments, seen.figures) };
+  const methods = method ? [method] : METHODS;
+  const search = new Search(plan, profile, samples, base, equalizeBase(base), methods, observing);
   const searched = refine ? 0.2 : 0.5;
   const best = await search.run((share) => tell(0.5 + searched * share));
   const { graph: quantized, ...found } = best;

@@ -6,7 +6,7 @@ import type { Graph } from '../onnx/graph.js';
 import { declaredShape } from '../onnx/shapes/shape.js';
 import { collectGarbage } from '../runtime/collect.js';
 import type { Feeds } from '../runtime/session.js';
-import type { CalibrationCache } from './calibration-cache.js';
+import type { Shared } from '../share/shared.js';
 import type { Method } from './observer.js';
 
 export interface CalibrationOptions {
@@ -17,6 +17,8 @@ export interface CalibrationOptions {
   /** File that keeps what has been observed, for a calibration that was killed; by default none. */
   readonly cache?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** What builds of the same model have in common; by default nothing. */
+  readonly shared?: Shared | undefined;
   readonly onProgress?: ((share: number) => void) | undefined;
 }
 
@@ -24,9 +26,21 @@ export interface CalibrationOptions {
 export interface Samples {
   readonly fit: readonly Batch[];
   readonly check: readonly Batch[];
-  /** Where what is observed on them is kept. */
-  readonly cache?: CalibrationCache | null;
 }
+
+/** All of how samples are fed that decides what goes in. */
+export const keyOfFeeding = ({ signal: _, ...feeding }: BatchOptions): unknown => feeding;
+
+/** Batches of one drawing, told from those of others: by number, since their content takes long to compare. */
+export function samplesKey(batches: readonly Batch[]): string {
+  const [first] = batches;
+  if (!first) return 'none';
+  const number = numbers.get(first) ?? drawn++;
+  numbers.set(first, number);
+  return `${number}:${batches.length}`;
+}
+const numbers = new WeakMap<Batch, number>();
+let drawn = 0;
 
 /** Floats of one batch that all inputs of a model may hold together. */
 const BATCH_FLOATS_MAX = 200_000;

@@ -4,16 +4,17 @@ import { cloneGraph, encodeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
 import { verify } from '../onnx/verify.js';
 import { Session } from '../runtime/session.js';
+import { ALONE, graphDigest } from '../share/shared.js';
 import type { Range } from './affine.js';
 import type { Base } from './base.js';
-import { observeHistograms } from './calibrate.js';
+import { type Observing, observeHistograms } from './calibrate.js';
 import { wholeRange } from './channel-stats.js';
 import { type Insertion, insertQuantizers } from './insert.js';
 import { balancedSqnr, type Outputs } from './meter.js';
 import type { RoundedWeights } from './node-constants.js';
 import { METHODS, type Method, type Observer } from './observer.js';
 import { type Plan, WEIGHTED } from './place.js';
-import { firstFloats, type Samples } from './samples.js';
+import { firstFloats, type Samples, samplesKey } from './samples.js';
 import { unifyRanges } from './ties.js';
 
 /** How a build is quantized: the method that draws ranges, and what is done beyond rounding to the nearest. */
@@ -79,11 +80,16 @@ export class Search {
     private readonly plain: Base,
     private readonly equalized: Base | null,
     private readonly methods: readonly Method[] = METHODS,
+    private readonly observing: Observing = {},
   ) {}
 
   /** The best candidate found, and all that were measured. */
   async run(tell: (share: number) => void): Promise<Built & { candidates: readonly Candidate[] }> {
-    const reference = await outputsOf(this.plain.graph, this.samples.check);
+    const { shared = ALONE } = this.observing;
+    const { graph } = this.plain;
+    const reference = await shared.once('outputs', [graphDigest(graph), samplesKey(this.samples.check)], () =>
+      outputsOf(graph, this.samples.check),
+    );
     let best: Built | null = null;
     let choice: Choice = { method: this.methods[0]!, equalize: this.equalized !== null, bias: true, round: false };
     for (let step = 0; step < MARGINS_DB.length; step++) {
@@ -104,6 +110,12 @@ export class Search {
   /** The float graph that a choice is written into. */
   baseOf({ equalize }: Choice): Base {
     return equalize ? this.equalized! : this.plain;
+  }
+
+  /** Of the values that the plan needs; where builds share them, of all that were looked at. */
+  private figuresOf({ figures }: Base): Base['figures'] {
+    if (this.observing.shared?.isShared) return figures;
+    return new Map([...figures].filter(([value]) => this.plan.values.has(value)));
   }
 
   private async build(choice: Choice, reference: readonly Outputs[]): Promise<Built> {
@@ -140,9 +152,9 @@ export class Search {
         base,
         observeHistograms(
           base.graph,
-          base.figures,
+          this.figuresOf(base),
           firstFloats(this.samples.fit, HISTOGRAM_FLOATS),
-          this.samples.cache,
+          this.observing,
         ),
       );
     }

@@ -1,3 +1,4 @@
+import { classCount, type QualitySketch, QualityWindow } from '@espalier/proto';
 import type { Dataset } from '../data/content.js';
 import { type BatchOptions, batches } from '../data/feeds.js';
 import { OutputNotANumber } from '../errors.js';
@@ -16,6 +17,8 @@ export interface Comparison {
   /** Percent of samples whose first class is the same. */
   readonly agreement: number;
   readonly sqnrDb: Record<string, number>;
+  /** What the variant said, where its first output is classes. */
+  readonly quality: QualitySketch | null;
   /** Per output: largest minus smallest float value seen. */
   readonly outputRange: Record<string, number>;
 }
@@ -82,12 +85,18 @@ export function requireNumbers(outputs: Readonly<Record<string, Output>>, model:
   }
 }
 
+/** What variants are compared with: a session, or what one gave before for the same batches in the same order. */
+export interface Reference extends Pick<Session, 'name' | 'outputs' | 'floats'> {
+  /** The session behind it, where it is not one itself. */
+  readonly session?: Session;
+}
+
 /**
  * Runs both models over the data; the first output is the one whose largest value is the class. Throws
  * ESP_OUTPUT_NOT_A_NUMBER.
  */
 export async function compare(
-  float: Session,
+  float: Reference,
   variant: Session,
   data: Dataset,
   feeding: BatchOptions,
@@ -97,14 +106,18 @@ export async function compare(
   const meter = new SqnrMeter();
   const extremes = new Map<string, [number, number]>();
   const first = float.outputs[0]!.name;
+  const width = classCount(variant.outputs);
+  const quality = width === null ? null : new QualityWindow(width);
   for await (const batch of batches(data, feeding)) {
     const a = await float.floats(batch.feeds);
     requireNumbers(a, float.name);
-    const b = variant === float ? a : await variant.floats(batch.feeds);
+    const b = variant === (float.session ?? float) ? a : await variant.floats(batch.feeds);
     for (const [name, { data: values }] of Object.entries(a)) {
       meter.add(name, values, b[name]!.data);
       widen(extremes, name, values);
     }
+    const scores = b[first]?.data;
+    for (let row = 0; quality && scores && row < batch.size; row++) quality.see(scores, row * quality.width);
     const rows = a[first]!.dims[0] ?? 1;
     const size = a[first]!.data.length / Math.max(1, rows);
     for (let row = 0; row < batch.size; row++) {
@@ -114,7 +127,7 @@ export async function compare(
     onProgress?.((batch.start + batch.size) / data.n);
   }
   const outputRange = Object.fromEntries([...extremes].map(([name, [low, high]]) => [name, high - low]));
-  return { ...tally.figures(data.labelled), sqnrDb: meter.values(), outputRange };
+  return { ...tally.figures(data.labelled), sqnrDb: meter.values(), quality: quality?.sketch() ?? null, outputRange };
 }
 
 function widen(extremes: Map<string, [number, number]>, name: string, values: Output['data']): void {

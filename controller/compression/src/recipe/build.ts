@@ -1,11 +1,13 @@
 import type { Recipe } from '@espalier/proto';
+import type { Dataset } from '../data/content.js';
 import { openDataset } from '../data/dataset.js';
 import { writePreprocess } from '../data/preprocess.js';
 import { CalibrationMissing } from '../errors.js';
 import type { Graph } from '../onnx/graph.js';
 import { TRANSFORMATIONS } from '../precision/index.js';
 import { widened } from '../precision/wide.js';
-import { calibrationBatch } from '../quantize/samples.js';
+import { calibrationBatch, keyOfFeeding } from '../quantize/samples.js';
+import { ALONE, graphDigest } from '../share/shared.js';
 import { type Inputs, readInputs } from './build-inputs.js';
 import { progressOf, type Tell } from './build-progress.js';
 import { BUILD_OPTIONS, buildOptionsFor } from './device.js';
@@ -60,22 +62,14 @@ async function quantizeStep(options: BuildOptions, inputs: Inputs, tell: Tell): 
   if (options.preprocess) writePreprocess(inputs.original, options.preprocess);
   tell('quantize', 0, `calibrating on ${Math.min(data.n, CALIBRATION_MAX)} samples`);
   const feeding = { ...inputs.feeding, batchSize: calibrationBatch(inputs.specs), limit: CALIBRATION_MAX };
-  const { profile, recipe, maxDrop, signal } = options;
+  const { profile, recipe, signal, shared } = options;
   const pruning = recipe === 'pruned-int8';
   const from = pruning ? 0.8 : 0;
-  const narrowing = (prepared: Graph): Promise<Narrowed> =>
-    narrow(prepared, {
-      ...{ profile, data, feeding: inputs.feeding, maxDrop: maxDrop ?? DEFAULT_MAX_DROP },
-      ...{
-        minutes: options.minutes ?? DEFAULT_MINUTES,
-        weights: options.weights ?? null,
-        table: options.table ?? null,
-      },
-      onProgress: (share, what, loss) => tell('quantize', from * share, what, loss),
-    });
+  const narrowing = (prepared: Graph): Promise<Narrowed> => narrowOnce(prepared, options, { data, inputs, tell, from });
   const onProgress = (share: number): void => tell('quantize', from + (1 - from) * share);
   const { original, floatBytes } = inputs;
-  const calibration = { data, feeding, method: options.method, cache: options.cache, signal, onProgress };
+  const { method, cache } = options;
+  const calibration = { data, feeding, method, cache, signal, shared, onProgress };
   const makers: Makers = {
     int8: (refine) => makeInt8(original, profile, calibration, pruning ? narrowing : null, refine),
     // 16 bits hold the whole range finely enough: cutting its tails would only lose them.
@@ -90,6 +84,24 @@ async function quantizeStep(options: BuildOptions, inputs: Inputs, tell: Tell): 
   }
   if (precision === 'int8') return makers.int8(null);
   return precision === 'int8-16' ? makers.wide() : makers.other(precision);
+}
+
+/** Widths are chosen by what the hardware likes and measured: builds that agree in that share the training too. */
+function narrowOnce(
+  prepared: Graph,
+  options: BuildOptions,
+  { data, inputs, tell, from }: { data: Dataset; inputs: Inputs; tell: Tell; from: number },
+): Promise<Narrowed> {
+  const { profile, table = null, weights = null, shared = ALONE } = options;
+  const { feeding } = inputs;
+  const [maxDrop, minutes] = [options.maxDrop ?? DEFAULT_MAX_DROP, options.minutes ?? DEFAULT_MINUTES];
+  const on = [graphDigest(prepared), data.spec, keyOfFeeding(feeding), profile.alignment];
+  return shared.once('narrowed', [...on, table, weights, maxDrop, minutes], () =>
+    narrow(prepared, {
+      ...{ profile, data, feeding, maxDrop, minutes, weights, table },
+      onProgress: (share, what, loss) => tell('quantize', from * share, what, loss),
+    }),
+  );
 }
 
 const keptOf = ({ candidate, method }: Proof['evidence']): Recipe => {

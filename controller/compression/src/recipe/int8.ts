@@ -9,9 +9,10 @@ import type { Transformed } from '../precision/transform.js';
 import { requireBudget } from '../quantize/budget.js';
 import { placementViolations } from '../quantize/placement-rules.js';
 import { type Quantized, quantize, type Refine } from '../quantize/quantize.js';
-import type { CalibrationOptions } from '../quantize/samples.js';
+import { type CalibrationOptions, keyOfFeeding } from '../quantize/samples.js';
 import type { Choice } from '../quantize/search.js';
 import type { Precision } from '../search/points.js';
+import { ALONE, graphDigest } from '../share/shared.js';
 import { adviceFor } from './device.js';
 import type { Narrowed } from './narrow.js';
 import { prepare, quantizedNode } from './prepare.js';
@@ -62,7 +63,9 @@ export async function makeInt8(
     return keep(`The model is quantized already (${quantized.opType}, ${quantized.name}); it was kept as it is.`);
   }
   requireBudget(original, options.feeding.inputs, options.data.n);
-  const prepared = await prepare(original, options.data, options.feeding, rewriting(profile));
+  const { data, feeding, shared = ALONE } = options;
+  const on = [graphDigest(original), data.spec, keyOfFeeding(feeding), profile.rewrites];
+  const prepared = await shared.once('prepared', on, () => prepare(original, data, feeding, rewriting(profile)));
   const narrowed = await narrowing?.(prepared.graph);
   const graph = narrowed?.graph ?? prepared.graph;
   const notes = [...prepared.notes, ...(narrowed?.notes ?? [])];

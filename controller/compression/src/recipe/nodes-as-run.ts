@@ -3,7 +3,6 @@ import { type BatchOptions, firstFeeds } from '../data/feeds.js';
 import { RuntimeRefused } from '../errors.js';
 import type { HardwareProfile } from '../hardware/profile.js';
 import { nodeShares } from '../latency/node-shares.js';
-import { readModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
 import type { Node } from '../onnx/node.js';
 import type { LatencyPair } from './latency.js';
@@ -18,15 +17,14 @@ interface Measured {
 }
 
 /**
- * The nodes of the graph that the runtime saved, each with its share of a run's time.
+ * The nodes of a graph as the runtime optimized it, each with its share of a run's time.
  * @param prepared see {@link describeNodes}
  */
 export async function nodesAsRun(
-  savedFile: string,
+  optimized: Graph,
   prepared: Parameters<typeof describeNodes>[1],
   measured: Measured,
 ): Promise<NodeFigures> {
-  const optimized = await readModel(savedFile);
   return describeNodes(optimized, prepared, await sharesOf(optimized, measured));
 }
 

@@ -12,6 +12,7 @@ import type { HardwareProfile } from '../hardware/profile.js';
 import type { Method } from '../quantize/observer.js';
 import type { Budgets } from '../search/budgets.js';
 import type { Point, Precision } from '../search/points.js';
+import type { Shared } from '../share/shared.js';
 
 /** Points of accuracy that may be lost when the model has no budget of its own. */
 export const DEFAULT_MAX_DROP = 1;
@@ -60,6 +61,8 @@ export interface BuildOptions {
   readonly preprocess: Preprocess | null;
   /** What the outputs of a detector mean; used on data with boxes. */
   readonly detection?: DetectionOutputs | null;
+  /** What builds of the same model for other profiles have in common with this one; by default nothing. */
+  readonly shared?: Shared | undefined;
   readonly outDir: string;
   /** File for the device, one of the profile's outputs; by default its first. */
   readonly output?: OutputFormat;

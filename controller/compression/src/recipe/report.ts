@@ -59,6 +59,7 @@ export async function assembleReport(
     agreement: detection ? null : agreement,
     ...(detection ? { detection } : {}),
     sqnrDb: isBuilt ? comparison.sqnrDb : null,
+    quality: comparison.quality,
     speedup: evidence.speedup,
     sizeRatio: isBuilt ? floatBytes / variantBytes : 1,
     nodes: figures.nodes,

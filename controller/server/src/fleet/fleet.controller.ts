@@ -4,6 +4,9 @@ import { ApiTags } from '@nestjs/swagger';
 import { type DeviceRecord, DeviceService } from '../devices/device.service.js';
 import { statusOf } from '../devices/device-filter.js';
 import { JobService } from '../jobs/job.service.js';
+import { ModelService } from '../models/model.service.js';
+import { driftWords } from '../quality/drift.js';
+import { type QualityNow, QualityService } from '../quality/quality.service.js';
 import type { RolloutEntity } from '../rollouts/rollout.entity.js';
 import { RolloutRepository } from '../rollouts/rollout.repository.js';
 import { VariantViews } from '../variants/variant.view.js';
@@ -19,6 +22,8 @@ export class FleetController {
     private readonly rollouts: RolloutRepository,
     private readonly jobs: JobService,
     private readonly variants: VariantViews,
+    private readonly quality: QualityService,
+    private readonly models: ModelService,
   ) {}
 
   @Get()
@@ -27,6 +32,7 @@ export class FleetController {
     const statuses = await this.budgets.read();
     const live = await this.rollouts.live();
     const jobs = await this.jobs.list(100, undefined);
+    const models = new Map((await this.models.list()).map((model) => [model.id, `${model.name} ${model.version}`]));
     const count = (status: string): number => devices.filter((device) => statusOf(device) === status).length;
     return {
       devices: {
@@ -35,7 +41,7 @@ export class FleetController {
         offline: count('offline'),
         degraded: count('degraded'),
       },
-      attention: attentionOf(devices, statuses, live),
+      attention: [...attentionOf(devices, statuses, live), ...driftAttention(await this.quality.now(), models)],
       served: await this.#served(devices),
       budgets: statuses.map(({ model, profile, latency, verdict }) => ({
         ...{ modelId: model.id, model: `${model.name} ${model.version}`, profile, latency, verdict },
@@ -62,6 +68,22 @@ export class FleetController {
       ...{ variantId: variant?.id ?? null, devices: on.length },
     }));
   }
+}
+
+/** Builds that say something else than in their evaluation. Pure. */
+export function driftAttention(
+  quality: readonly QualityNow[],
+  models: ReadonlyMap<string, string>,
+): FleetView['attention'] {
+  return quality
+    .filter(({ drift }) => drift.verdict === 'drifted')
+    .map(({ modelId, profile, drift, deviceIds: [only, ...others] }) => ({
+      ...{ severity: 'warning' as const, code: 'QUALITY_DRIFT' },
+      title: `${models.get(modelId) ?? modelId} answers otherwise than in its evaluation on ${profile}`,
+      reason: driftWords(drift),
+      action: 'Look at what the devices see now; if it is right, evaluate and train on data like it.',
+      link: others.length === 0 ? `/devices/${only}` : `/models/${modelId}`,
+    }));
 }
 
 /** What a person should look at, the worst first. Pure. */

@@ -8,6 +8,7 @@ import { DesiredService } from '../devices/desired.service.js';
 import { DeviceRepository } from '../devices/device.repository.js';
 import { DeviceService } from '../devices/device.service.js';
 import { PresenceService } from '../devices/presence.service.js';
+import { QualitySink } from '../devices/quality-sink.js';
 import { CertificateAuthority } from '../pki/authority.js';
 import { EmbeddedBroker } from './embedded-broker.js';
 import { GrpcGateway } from './grpc.gateway.js';
@@ -38,6 +39,7 @@ export class GatewayService implements OnApplicationShutdown {
     private readonly devices: DeviceService,
     private readonly repository: DeviceRepository,
     private readonly presence: PresenceService,
+    private readonly quality: QualitySink,
     private readonly clock: Clock,
     private readonly domain: DomainEvents,
   ) {}
@@ -74,5 +76,6 @@ export class GatewayService implements OnApplicationShutdown {
   async #tidy(): Promise<void> {
     await this.presence.expire(new Date(this.clock.now().getTime() - this.config.offlineAfterS * 1000));
     await this.ingest.forgetOld();
+    await this.quality.forgetOld();
   }
 }

@@ -12,10 +12,11 @@ import { afterWorker } from './after-worker.js';
 import type { JobEntity } from './job.entity.js';
 import { JobRepository } from './job.repository.js';
 import type { JobHandler } from './job-handler.js';
+import { startedAgain, withPart } from './job-part.js';
 import { withPoint } from './training-curve.js';
 import type { WorkerEnd } from './worker-process.js';
 import { runWorker } from './worker-process.js';
-import type { JobKind, Progress, TaskOf } from './worker-protocol.js';
+import type { JobKind, PartEnd, Progress, TaskOf } from './worker-protocol.js';
 
 const LEASE_MS = 20_000;
 const RENEW_MS = 4000;
@@ -133,9 +134,12 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
       const onStart = (pid: number): void => {
         running.pid = pid;
       };
+      const onPart = (variantId: string, part: PartEnd) => this.#takePart(job, variantId, part, outDir);
+      job.parts = startedAgain(job.parts);
       end = await runWorker<JobKind>({
         work: { kind: job.kind, task } as TaskOf<JobKind>,
         onProgress,
+        onPart,
         onStart,
         signal: running.cancel.signal,
       });
@@ -146,6 +150,20 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
       clearInterval(renew);
     }
     await this.#end(job, end, running.cancelAsked, outDir);
+  }
+
+  /** Stores what one part made. Idempotent: a part that is ready is not built again. */
+  async #takePart(job: JobEntity, variantId: string, end: PartEnd, outDir: string): Promise<void> {
+    await this.#handlerOf(job).part?.(job, variantId, end, outDir);
+    const ended =
+      'error' in end ? { state: 'failed' as const, error: end.error } : { state: 'ready' as const, progress: 1 };
+    job.parts = withPart(job.parts, variantId, { step: null, ...ended });
+    await this.jobs.parts(job.id, this.owner, job.parts);
+    const part = job.parts.find((one) => one.variantId === variantId);
+    const how = 'error' in end ? `${end.error.code}: ${end.error.message}` : 'ready';
+    if (job.parts.length > 1)
+      await this.jobs.log(job.id, this.clock.now(), `${part?.recipe} for ${part?.profile}: ${how}`);
+    this.bus.emit('job', job.id);
   }
 
   async #renew(running: Running): Promise<void> {
@@ -193,15 +211,21 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
     let curve: CurvePoint[] = [];
     return (progress) => {
       const nowMs = this.clock.now().getTime();
-      const isNewStep = progress.step !== lastStep;
+      const about = `${progress.part?.variantId ?? ''} ${progress.step}`;
+      const isNewStep = about !== lastStep;
       if (!isNewStep && nowMs - lastMs < PROGRESS_MS) return;
       lastMs = nowMs;
-      lastStep = progress.step;
+      lastStep = about;
+      if (progress.part) {
+        const { variantId, fraction } = progress.part;
+        job.parts = withPart(job.parts, variantId, { state: 'building', step: progress.step, progress: fraction });
+      }
       if (progress.loss !== undefined) curve = withPoint(curve, { share: progress.fraction, loss: progress.loss });
       const written = curve;
       const text = progress.message ? `${progress.step}: ${progress.message}` : progress.step;
       const write = async (): Promise<void> => {
         await this.jobs.progress(job.id, this.owner, progress, written);
+        if (progress.part) await this.jobs.parts(job.id, this.owner, job.parts);
         if (isNewStep) await this.jobs.log(job.id, new Date(nowMs), text);
         this.bus.emit('job', job.id);
       };

@@ -2,6 +2,7 @@ import type { ErrorBody } from '@espalier/proto';
 import type { CurvePoint, JobState } from '@espalier/proto/api';
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
+import type { JobPart } from './job-part.js';
 import type { JobKind } from './worker-protocol.js';
 
 export interface LogLine {
@@ -18,6 +19,7 @@ export class JobEntity {
   @Column('text') title!: string;
   @Column('text') state!: JobState;
   @Column('text', { nullable: true }) modelId!: string | null;
+  /** Null, like profile and recipe, where it makes several builds. */
   @Column('text', { nullable: true }) variantId!: string | null;
   @Column('text', { nullable: true }) profile!: string | null;
   @Column('text', { nullable: true }) recipe!: string | null;
@@ -33,6 +35,8 @@ export class JobEntity {
   @Column('double precision', { default: 0 }) progress!: number;
   @Column('jsonb', { default: [] }) log!: LogLine[];
   @Column('jsonb', { default: [] }) curve!: CurvePoint[];
+  /** The builds it makes; empty for other kinds of work. */
+  @Column('jsonb', { default: [] }) parts!: JobPart[];
   @Column('jsonb', { nullable: true }) error!: ErrorBody | null;
   @Column('timestamptz') createdAt!: Date;
   @Column('timestamptz', { nullable: true }) startedAt!: Date | null;

@@ -3,6 +3,7 @@ import type { CurvePoint } from '@espalier/proto/api';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { JobEntity } from './job.entity.js';
+import type { JobPart } from './job-part.js';
 import type { Progress } from './worker-protocol.js';
 
 /** Lines of a job's log that are kept. */
@@ -32,10 +33,11 @@ export class JobRepository {
     return this.db
       .getRepository(JobEntity)
       .createQueryBuilder('job')
-      .where(`job."modelId" = :modelId and job.profile = :profile and job.state in ('QUEUED', 'RUNNING')`, {
-        modelId,
-        profile,
-      })
+      .where(
+        `job."modelId" = :modelId and job.state in ('QUEUED', 'RUNNING') and (job.profile = :profile or exists
+           (select 1 from jsonb_array_elements(job.parts) part where part->>'profile' = :profile))`,
+        { modelId, profile },
+      )
       .getCount();
   }
 
@@ -61,6 +63,11 @@ export class JobRepository {
     const { affected } = await repository.update({ id, owner, state: 'RUNNING' }, { leaseUntil: until });
     if (affected !== 1) return null;
     return repository.findOne({ where: { id }, select: { cancelAsked: true } });
+  }
+
+  async parts(id: string, owner: string, parts: readonly JobPart[]): Promise<void> {
+    const change = { parts } as object;
+    await this.db.getRepository(JobEntity).update({ id, owner, state: 'RUNNING' }, change);
   }
 
   async progress(id: string, owner: string, progress: Progress, curve: CurvePoint[]): Promise<void> {

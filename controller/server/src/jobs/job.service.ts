@@ -8,6 +8,7 @@ import { newId } from '../common/ids.js';
 import { estimateLeft } from './eta.js';
 import type { JobEntity } from './job.entity.js';
 import { JobRepository } from './job.repository.js';
+import type { JobPart } from './job-part.js';
 import { JobRunner } from './job-runner.js';
 
 export interface NewJob {
@@ -15,9 +16,10 @@ export interface NewJob {
   readonly title: string;
   readonly modelId: string;
   readonly variantId: string | null;
-  readonly profile: string;
+  readonly profile: string | null;
   readonly recipe: string | null;
   readonly datasetId: string | null;
+  readonly parts?: readonly JobPart[];
   readonly requestedBy: string;
 }
 
@@ -31,7 +33,7 @@ export class JobService {
     private readonly bus: EventBus,
   ) {}
 
-  async enqueue(job: NewJob): Promise<string> {
+  async enqueue({ parts = [], ...job }: NewJob): Promise<string> {
     const id = newId('job');
     const empty = { owner: null, leaseUntil: null, step: null, stepIndex: null, steps: null, error: null };
     const times = { createdAt: this.clock.now(), startedAt: null, endedAt: null };
@@ -46,6 +48,7 @@ export class JobService {
       progress: 0,
       log: [],
       curve: [],
+      parts: [...parts],
     });
     this.bus.emit('job', id);
     this.runner.wake();
@@ -99,7 +102,9 @@ export class JobService {
     const isOpen = job.state === 'QUEUED' || job.state === 'RUNNING';
     const elapsedMs =
       job.state === 'RUNNING' && job.startedAt ? this.clock.now().getTime() - job.startedAt.getTime() : 0;
-    const past = isOpen ? await this.jobs.pastSeconds(job.profile, job.recipe) : [];
+    // Jobs of several builds are not alike: they are judged by their own progress alone.
+    const isAlike = isOpen && job.parts.length < 2;
+    const past = isAlike ? await this.jobs.pastSeconds(job.profile, job.recipe) : [];
     const { id, kind, title, state, modelId, variantId, profile, recipe, requestedBy, attempt } = job;
     return {
       ...{ id, kind, title, state, modelId, variantId, profile, recipe, requestedBy, attempt },
@@ -110,6 +115,7 @@ export class JobService {
       etaSeconds: isOpen ? estimateLeft(past, elapsedMs / 1000, job.progress) : null,
       log: job.log,
       curve: job.curve,
+      parts: [...job.parts],
       error: job.error,
       createdAt: job.createdAt.toISOString(),
       startedAt: job.startedAt?.toISOString() ?? null,

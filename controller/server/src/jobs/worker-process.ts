@@ -1,8 +1,8 @@
 import { fork } from 'node:child_process';
 import path from 'node:path';
 import { mallocEnv } from '@espalier/compression/runtime/malloc';
-import type { ErrorBody } from '@espalier/proto';
-import type { FromWorker, Progress, TaskOf, Work, WorkKind } from './worker-protocol.js';
+import { type ErrorBody, errorBody } from '@espalier/proto';
+import type { FromWorker, PartEnd, Progress, TaskOf, ToWorker, Work, WorkKind } from './worker-protocol.js';
 
 /** How a worker ended. `lost`: without a word, by a signal or a crash. */
 export type WorkerEnd<K extends WorkKind = WorkKind> =
@@ -14,6 +14,8 @@ export type WorkerEnd<K extends WorkKind = WorkKind> =
 export interface WorkerOptions<K extends WorkKind> {
   readonly work: TaskOf<K>;
   readonly onProgress: (progress: Progress) => void;
+  /** Takes over what one part of the work made; the worker goes on when it is done. Where it rejects, the work has failed. */
+  readonly onPart?: (variantId: string, end: PartEnd) => Promise<void>;
   /** Aborts the work: asks, then SIGTERM, then SIGKILL. */
   readonly signal: AbortSignal;
   readonly onStart?: (pid: number) => void;
@@ -40,12 +42,27 @@ export function runWorker<K extends WorkKind>(options: WorkerOptions<K>): Promis
   });
   child.on('message', (message: FromWorker) => {
     if (message.type === 'progress') options.onProgress(message.progress);
+    else if (message.type === 'part') taking = takeOver(message.variantId, message.end);
     else if (message.type === 'done') end = { kind: 'done', result: message.result as Work[K]['result'] };
-    else end = { kind: 'failed', error: message.error };
+    else end ??= { kind: 'failed', error: message.error };
   });
+  let taking: Promise<void> = Promise.resolve();
+  const tell = (message: ToWorker): void => {
+    // A failed send is a worker that is gone already, and `close` tells how.
+    if (child.connected) child.send(message, () => undefined);
+  };
+  const takeOver = async (variantId: string, part: PartEnd): Promise<void> => {
+    try {
+      await options.onPart?.(variantId, part);
+      tell({ type: 'taken' });
+    } catch (error) {
+      end = { kind: 'failed', error: errorBody(error) };
+      child.kill('SIGTERM');
+    }
+  };
   const timers: NodeJS.Timeout[] = [];
   const stop = (): void => {
-    if (child.connected) child.send({ type: 'cancel' }, () => undefined);
+    tell({ type: 'cancel' });
     timers.push(setTimeout(() => child.kill('SIGTERM'), termAfterMs));
     timers.push(setTimeout(() => child.kill('SIGKILL'), killAfterMs));
   };
@@ -58,8 +75,11 @@ export function runWorker<K extends WorkKind>(options: WorkerOptions<K>): Promis
       else resolve(end ?? { kind: 'lost', reason: complaint.trim() ? `${reason}: ${complaint.trim()}` : reason });
     };
     child.on('error', (error) => settle(error.message));
-    child.on('close', (code, how) => settle(`the worker ended by ${how ?? `exit code ${code}`}`));
-    // A failed send is a worker that is gone already, and `close` tells how.
-    child.send({ type: 'start', work: options.work }, () => undefined);
+    // What a part made is stored to its end, though the worker died meanwhile.
+    child.on(
+      'close',
+      (code, how) => void taking.then(() => settle(`the worker ended by ${how ?? `exit code ${code}`}`)),
+    );
+    tell({ type: 'start', work: options.work as TaskOf });
   });
 }

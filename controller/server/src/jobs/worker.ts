@@ -4,9 +4,10 @@
  */
 import { rm } from 'node:fs/promises';
 import os from 'node:os';
-import { buildVariant, listGroups, planTiming } from '@espalier/compression';
+import { listGroups, planTiming } from '@espalier/compression';
 import { errorBody } from '@espalier/proto';
-import type { FromWorker, Progress, TaskOf, ToWorker, Work, WorkKind } from './worker-protocol.js';
+import { buildParts, type PartHooks } from './build-parts.js';
+import type { FromWorker, TaskOf, ToWorker, Work, WorkKind } from './worker-protocol.js';
 
 /** Serving and the controller itself come first. */
 const LOW_PRIORITY = 10;
@@ -18,14 +19,17 @@ const send = (message: FromWorker): Promise<void> =>
     process.send!(message, undefined, undefined, () => resolve());
   });
 
-type Hooks = { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void };
+/** Waits until the parent has stored what it was told of. */
+let taken: () => void = () => undefined;
 
-function perform(work: TaskOf, hooks: Hooks): Promise<Work[WorkKind]['result']> {
+async function perform(work: TaskOf, hooks: PartHooks): Promise<Work[WorkKind]['result']> {
+  const { signal, onProgress } = hooks;
   switch (work.kind) {
     case 'build-variant':
-      return buildVariant({ ...work.task, ...hooks });
+      await buildParts(work.task, hooks);
+      return null;
     case 'plan-timing':
-      return planTiming({ ...work.task, ...hooks });
+      return planTiming({ ...work.task, signal, onProgress });
     case 'list-groups':
       return listGroups(work.task.file);
   }
@@ -35,8 +39,17 @@ async function start(work: TaskOf): Promise<void> {
   os.setPriority(LOW_PRIORITY);
   try {
     if ('outDir' in work.task) await rm(work.task.outDir, { recursive: true, force: true });
-    const onProgress = (progress: Progress): void => void send({ type: 'progress', progress });
-    const result = await perform(work, { signal: cancel.signal, onProgress });
+    const result = await perform(work, {
+      signal: cancel.signal,
+      onProgress: (progress) => void send({ type: 'progress', progress }),
+      onPart: async (variantId, end) => {
+        const answer = new Promise<void>((resolve) => {
+          taken = resolve;
+        });
+        await send({ type: 'part', variantId, end });
+        await answer;
+      },
+    });
     await send({ type: 'done', result });
     process.exit(0);
   } catch (error) {
@@ -48,5 +61,6 @@ async function start(work: TaskOf): Promise<void> {
 process.on('disconnect', () => process.exit(1));
 process.on('message', (message: ToWorker) => {
   if (message.type === 'cancel') cancel.abort();
+  else if (message.type === 'taken') taken();
   else void start(message.work);
 });

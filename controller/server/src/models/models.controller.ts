@@ -103,7 +103,7 @@ export class ModelsController {
     await this.audit.record(who.name, 'model removed', id);
   }
 
-  /** Queues a build for each profile and recipe; answers the jobs. */
+  /** Queues one job with a build for each profile and recipe; answers it, and jobs that make some of them already. */
   @Post(':id/optimize')
   async optimize(
     @CurrentUser() who: Principal,
@@ -113,7 +113,8 @@ export class ModelsController {
     const variants = await this.variants.optimize(id, { ...body, requestedBy: who.name });
     await this.audit.record(who.name, 'builds queued', id, { profiles: body.profiles, recipes: body.recipes });
     const jobs: JobView[] = [];
-    for (const { jobId } of variants) if (jobId) jobs.push(await this.jobs.view(jobId));
+    for (const jobId of new Set(variants.map((variant) => variant.jobId)))
+      if (jobId) jobs.push(await this.jobs.view(jobId));
     return jobs;
   }
 }

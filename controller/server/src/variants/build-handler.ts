@@ -6,11 +6,14 @@ import { ArtifactStore } from '../artifacts/artifact-store.js';
 import { Config } from '../common/config.js';
 import { BuildDamaged, NotFound } from '../common/errors.js';
 import { EventBus } from '../common/events.js';
+import type { DatasetEntity } from '../datasets/dataset.entity.js';
 import { DatasetService } from '../datasets/dataset.service.js';
 import type { JobEntity } from '../jobs/job.entity.js';
 import type { JobHandler } from '../jobs/job-handler.js';
+import type { JobPart } from '../jobs/job-part.js';
 import { JobRunner } from '../jobs/job-runner.js';
-import type { BuildResult, BuildTask } from '../jobs/worker-protocol.js';
+import type { BuildResult, BuildsTask, BuildTask, PartEnd } from '../jobs/worker-protocol.js';
+import type { ModelEntity } from '../models/model.entity.js';
 import { ModelService } from '../models/model.service.js';
 import { TableSource } from '../timing/table-source.js';
 import { ReleaseService } from './release.service.js';
@@ -40,50 +43,75 @@ export class BuildHandler implements JobHandler<'build-variant'>, OnModuleInit {
     this.runner.register('build-variant', this);
   }
 
-  async prepare(job: JobEntity): Promise<BuildTask> {
+  async prepare(job: JobEntity): Promise<BuildsTask> {
     const model = await this.models.get(job.modelId!);
     const dataset = job.datasetId === null ? null : await this.datasets.get(job.datasetId);
-    const recipe = Recipe.parse(job.recipe);
+    const outDir = path.join(this.config.dataDir, 'jobs', `${job.id}-${job.attempt}`);
+    const parts: { variantId: string; task: BuildTask }[] = [];
+    for (const part of job.parts.filter(({ state }) => state !== 'ready'))
+      parts.push({ variantId: part.variantId, task: await this.#taskOf(part, { model, dataset, outDir }) });
+    return { outDir, parts };
+  }
+
+  async #taskOf(
+    part: JobPart,
+    { model, dataset, outDir }: { model: ModelEntity; dataset: DatasetEntity | null; outDir: string },
+  ): Promise<BuildTask> {
+    const recipe = Recipe.parse(part.recipe);
     const isFloat = recipe === 'float';
-    await this.variants.update(job.variantId!, { state: 'building', error: null });
-    this.bus.emit('variant', job.variantId!);
+    await this.variants.update(part.variantId, { state: 'building', error: null });
+    this.bus.emit('variant', part.variantId);
     return {
       modelPath: this.store.pathOf(model.fileSha256),
       modelName: model.name,
-      profile: await findProfile(job.profile!),
+      profile: await findProfile(part.profile),
       recipe,
-      ...{ maxDrop: model.budget.maxAccuracyDrop, table: await this.tables.of(model.id, job.profile!, recipe) },
+      ...{ maxDrop: model.budget.maxAccuracyDrop, table: await this.tables.of(model.id, part.profile, recipe) },
       calibrate: isFloat ? (dataset?.calibrate ?? null) : (dataset?.calibrate ?? NO_DATA),
       evaluate: dataset?.evaluate ?? null,
       preprocess: model.preprocess,
-      outDir: path.join(this.config.dataDir, 'jobs', `${job.id}-${job.attempt}`),
+      outDir: path.join(outDir, part.variantId),
     };
   }
 
-  async succeeded(job: JobEntity, result: BuildResult, outDir: string): Promise<void> {
+  async part(job: JobEntity, variantId: string, end: PartEnd, outDir: string): Promise<void> {
+    if ('error' in end) await this.#failed(variantId, end.error);
+    else await this.#ready(job, variantId, end.built, path.join(outDir, variantId));
+  }
+
+  /** All parts were taken over as they ended. */
+  async succeeded(): Promise<void> {}
+
+  async #ready(job: JobEntity, variantId: string, result: BuildResult, outDir: string): Promise<void> {
     const model = await this.models.get(job.modelId!);
+    const asked = job.parts.find((part) => part.variantId === variantId)?.recipe;
     const files = result.files.filter((file) => file.path !== REPORT_FILE);
     await this.#store(files, outDir);
     const { entry, inputs, outputs, sessionOptions, golden, report, kept, predictedUs } = result;
-    await this.variants.update(job.variantId!, {
+    await this.variants.update(variantId, {
       state: 'ready',
       method: kept,
-      note: kept === job.recipe ? null : `${kept} was kept: ${report.notes.join('; ') || 'no gain on this profile'}`,
+      note: kept === asked ? null : `${kept} was kept: ${report.notes.join('; ') || 'no gain on this profile'}`,
       digest: artifactDigest(files),
       files,
       parts: { entry, inputs, outputs, sessionOptions, golden },
       ...{ report, predictedUs, trialUs: null, error: null },
     });
-    const variant = await this.variants.find(job.variantId!);
+    const variant = await this.variants.find(variantId);
     if (variant) await this.releases.current(model, variant);
-    this.bus.emit('variant', job.variantId!);
+    this.bus.emit('variant', variantId);
     this.bus.emit('model', model.id);
   }
 
+  /** What is ready stays so; a part that failed by itself keeps its own error. */
   async failed(job: JobEntity, error: ErrorBody): Promise<void> {
-    if (!job.variantId) return;
-    await this.variants.update(job.variantId, { state: 'failed', error });
-    this.bus.emit('variant', job.variantId);
+    for (const { variantId } of job.parts)
+      if ((await this.variants.find(variantId))?.state === 'building') await this.#failed(variantId, error);
+  }
+
+  async #failed(variantId: string, error: ErrorBody): Promise<void> {
+    await this.variants.update(variantId, { state: 'failed', error });
+    this.bus.emit('variant', variantId);
   }
 
   /** Into the content-addressed store, each under the digest the builder gave it. */

@@ -7,6 +7,7 @@ import { newId } from '../common/ids.js';
 import { DatasetService } from '../datasets/dataset.service.js';
 import { DeviceService } from '../devices/device.service.js';
 import { JobService } from '../jobs/job.service.js';
+import { newPart } from '../jobs/job-part.js';
 import type { ModelEntity } from '../models/model.entity.js';
 import { ModelService } from '../models/model.service.js';
 import { BuildHandler, findProfile } from './build-handler.js';
@@ -36,7 +37,7 @@ export class VariantService {
     private readonly bus: EventBus,
   ) {}
 
-  /** One variant and one job for each profile and recipe; what is being built already is not queued twice. */
+  /** A variant for each profile and recipe, and one job for all; what is being built already is not queued twice. */
   async optimize(modelId: string, request: BuildRequest): Promise<VariantEntity[]> {
     let model = await this.models.get(modelId);
     const { datasetId } = request;
@@ -47,16 +48,18 @@ export class VariantService {
     if (profiles.length === 0) throw NoProfiles({ model: model.name });
     for (const profile of profiles) await findProfile(profile);
     const existing = await this.variants.list(modelId);
-    const built: VariantEntity[] = [];
+    const wanted: VariantEntity[] = [];
     for (const profile of new Set(profiles)) {
       for (const recipe of new Set(request.recipes)) {
         const open = existing.find(
           (one) => one.profile === profile && one.recipe === recipe && one.state === 'building',
         );
-        built.push(open ?? (await this.#queue(model, profile, recipe, request.requestedBy)));
+        wanted.push(open ?? this.#newVariant(model, profile, recipe));
       }
     }
-    return built;
+    const missing = wanted.filter((variant) => variant.jobId === null);
+    const jobId = missing.length > 0 ? await this.#queue(model, missing, request.requestedBy) : null;
+    return wanted.map((variant) => ({ ...variant, jobId: variant.jobId ?? jobId }));
   }
 
   async get(id: string): Promise<VariantEntity> {
@@ -75,7 +78,8 @@ export class VariantService {
 
   async retryJob(jobId: string): Promise<void> {
     const job = await this.jobs.retry(jobId);
-    if (job.variantId) await this.variants.update(job.variantId, { state: 'building', error: null });
+    for (const { variantId, state } of job.parts)
+      if (state !== 'ready') await this.variants.update(variantId, { state: 'building', error: null });
   }
 
   async #fleetProfiles(): Promise<string[]> {
@@ -83,34 +87,41 @@ export class VariantService {
     return [...new Set(devices.map((device) => device.profile).filter((profile) => profile !== null))];
   }
 
-  async #queue(model: ModelEntity, profile: string, recipe: Recipe, requestedBy: string): Promise<VariantEntity> {
-    const variant: VariantEntity = {
+  #newVariant(model: ModelEntity, profile: string, recipe: Recipe): VariantEntity {
+    return {
       ...{ id: newId('var'), modelId: model.id, profile, recipe, method: recipe, state: 'building', note: null },
-      ...{
-        digest: null,
-        files: [],
-        parts: null,
-        report: null,
-        predictedUs: null,
-        trialUs: null,
-        error: null,
-        jobId: null,
-        createdAt: this.clock.now(),
-      },
+      ...{ digest: null, files: [], parts: null, report: null, predictedUs: null, trialUs: null, error: null },
+      ...{ jobId: null, createdAt: this.clock.now() },
     };
-    await this.variants.insert(variant);
+  }
+
+  /** One job for all these variants. @returns its id */
+  async #queue(model: ModelEntity, variants: readonly VariantEntity[], requestedBy: string): Promise<string> {
+    for (const variant of variants) await this.variants.insert(variant);
+    const only = variants.length === 1 ? variants[0]! : null;
     const jobId = await this.jobs.enqueue({
       kind: 'build-variant',
-      title: `${recipe} of ${model.name} ${model.version} for ${profile}`,
+      title: titleOf(model, variants),
       modelId: model.id,
-      variantId: variant.id,
-      profile,
-      recipe,
+      variantId: only?.id ?? null,
+      profile: only?.profile ?? null,
+      recipe: only?.recipe ?? null,
       datasetId: model.datasetId,
       requestedBy,
+      parts: variants.map(({ id, profile, recipe }) => newPart({ variantId: id, profile, recipe })),
     });
-    await this.variants.update(variant.id, { jobId });
-    this.bus.emit('variant', variant.id);
-    return { ...variant, jobId };
+    for (const { id } of variants) {
+      await this.variants.update(id, { jobId });
+      this.bus.emit('variant', id);
+    }
+    return jobId;
   }
+}
+
+/** "int8 of net 1 for rpi5", "6 builds of net 1 for 3 profiles". */
+function titleOf({ name, version }: ModelEntity, variants: readonly VariantEntity[]): string {
+  const profiles = [...new Set(variants.map(({ profile }) => profile))];
+  const recipes = [...new Set(variants.map(({ recipe }) => recipe))];
+  const what = variants.length === 1 ? recipes[0]! : `${variants.length} builds`;
+  return `${what} of ${name} ${version} for ${profiles.length === 1 ? profiles[0]! : `${profiles.length} profiles`}`;
 }

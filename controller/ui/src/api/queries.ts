@@ -15,6 +15,7 @@ import type {
   Page,
   ProfileView,
   PruningGroups,
+  QualityView,
   RolloutRow,
   RolloutView,
   SampleView,
@@ -60,6 +61,9 @@ export const useMeasurements = (id: string, since: string | null) =>
 
 export const useModels = () => useOne<ModelRow[]>('models', '/models');
 export const useModel = (id: string, enabled = true) => useOne<ModelView>('model', `/models/${id}`, {}, enabled);
+/** What the builds of a model, or the one a device serves, said in the last day; devices tell of it every few minutes. */
+export const useQuality = (of: 'models' | 'devices', id: string) =>
+  useOne<QualityView[]>('quality', `/${of}/${id}/quality`);
 export const useGroups = (id: string, enabled: boolean) =>
   useOne<PruningGroups>('groups', `/models/${id}/groups`, {}, enabled);
 export const useVariant = (id: string) => useOne<VariantView>('variant', `/variants/${id}`);

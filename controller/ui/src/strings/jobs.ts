@@ -34,4 +34,7 @@ export const jobs = {
   variant: 'Variant',
   open: 'Open',
   progress: 'Progress',
+  parts: 'Builds of this job',
+  partsWhy: 'What they have in common is made once. One that fails stops none of the others.',
+  partProgress: (recipe: string, profile: string) => `Progress of ${recipe} for ${profile}`,
 } as const;

@@ -9,6 +9,7 @@ import { Latency, restsOn } from '../../components/Latency';
 import { Loaded } from '../../components/Loaded';
 import { May } from '../../components/May';
 import { Page, Section } from '../../components/Page';
+import { Quality } from '../../components/Quality';
 import { Status, Tone } from '../../components/Status';
 import { When } from '../../components/When';
 import { devices as s } from '../../strings/devices';
@@ -134,6 +135,7 @@ export default function DevicePage() {
               <Identity device={data} />
             </div>
             <Timeline deviceId={data.id} />
+            <Quality of="devices" id={data.id} />
             <Section title={s.executions}>
               <Executions executions={data.executions} />
             </Section>

@@ -14,6 +14,7 @@ import { When } from '../../components/When';
 import { jobs as s } from '../../strings/jobs';
 import { CancelJob } from '../optimizations/CancelJob';
 import { etaWords } from './eta';
+import { JobParts } from './JobParts';
 
 const TrainingCurve = lazy(() => import('../../charts/TrainingCurve'));
 
@@ -97,6 +98,12 @@ export default function JobPage() {
                 ]}
               />
             </div>
+            {data.parts.length > 1 && (
+              <Section title={s.parts}>
+                <span className="muted">{s.partsWhy}</span>
+                <JobParts parts={data.parts} />
+              </Section>
+            )}
             {data.curve.length > 1 && (
               <Section title={s.training}>
                 <div className="card">

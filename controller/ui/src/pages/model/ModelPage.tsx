@@ -5,6 +5,7 @@ import { DeleteButton } from '../../components/DeleteButton';
 import { Loaded } from '../../components/Loaded';
 import { May } from '../../components/May';
 import { Page, Section } from '../../components/Page';
+import { Quality } from '../../components/Quality';
 import { common } from '../../strings/common';
 import { models as s } from '../../strings/models';
 import { BudgetForm } from './BudgetForm';
@@ -74,6 +75,7 @@ export default function ModelPage() {
             <Section title={s.fleetTitle}>
               <FleetTable model={data} />
             </Section>
+            <Quality of="models" id={data.id} />
             <ModelDecisions model={data} />
             <LatencyTables model={data} />
             <PruningGroups model={data} />

@@ -39,7 +39,7 @@ function RunningJobs({ modelId }: { readonly modelId: string }) {
 export function Optimize({ model }: { readonly model: ModelView }) {
   const start = useChange<JobView[]>({
     touches: ['jobs', 'model', 'fleet'],
-    onDone: (jobs) => doneToast(s.optimizeStarted(Array.isArray(jobs) ? jobs.length : 0)),
+    onDone: (jobs) => doneToast(s.optimizeStarted(jobs.reduce((sum, { parts }) => sum + parts.length, 0))),
   });
   const profiles = model.fleet.map(({ profile }) => profile).join(', ');
   return (

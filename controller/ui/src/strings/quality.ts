@@ -1,0 +1,20 @@
+/** Words of what models say on devices, beside their evaluation. */
+export const quality = {
+  title: 'Answers of the last day',
+  why: 'What the model says to live requests, beside what it said in its evaluation. Devices send sums, never requests.',
+  none: 'Nothing to show: no classifier that was evaluated has answered live requests in the last day.',
+  build: 'Build',
+  profile: 'Profile',
+  devices: 'Devices',
+  answers: 'Answers',
+  verdict: 'Verdict',
+  figures: 'How far from the evaluation',
+  figure: { classes: 'Classes', confidence: 'Confidence', entropy: 'Entropy' },
+  scale: 'Population stability index: from 0.1 on it moves, from 0.25 on it is another distribution.',
+  mean: (seen: string, expected: string) => `mean ${seen}, was ${expected}`,
+  moved: 'Classes that changed most',
+  movedRow: (name: string, seen: string, expected: string) => `${name}: ${seen}, was ${expected}`,
+  bars: (name: string) => `${name}: share of the answers, on devices and in the evaluation`,
+  seen: 'on devices',
+  expected: 'in the evaluation',
+} as const;
