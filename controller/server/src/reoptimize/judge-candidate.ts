@@ -35,8 +35,9 @@ export function refuse(variant: LoopVariant, input: LoopInput): Refusal | null {
   return lossy(variant, input);
 }
 
-function unfit({ state, recipe, method, note }: LoopVariant): string | null {
+function unfit({ state, recipe, method, note, doubt }: LoopVariant): string | null {
   if (state === 'failed') return `the ${recipe} build failed: ${note ?? 'see its job'}`;
+  if (doubt) return doubt;
   return method === recipe ? null : `the builder kept ${method}: ${note ?? 'no gain'}`;
 }
 

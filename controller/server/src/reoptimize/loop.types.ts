@@ -31,6 +31,8 @@ export interface LoopVariant {
   readonly digest: string | null;
   /** Points of top-1 (or of agreement) below float; null when not evaluated. */
   readonly accuracyDrop: number | null;
+  /** Why its proof proves nothing, or null. */
+  readonly doubt: string | null;
   readonly sizeBytes: number | null;
   /** float p50 / variant p50 in the proof; null where not measured. */
   readonly proofSpeedup: number | null;

@@ -4,6 +4,7 @@ import type { Window } from '../devices/measurement.repository.js';
 import type { DeviceLatency } from '../devices/summarize.js';
 import type { ModelEntity } from '../models/model.entity.js';
 import { accuracyDrop } from '../variants/choose-variant.js';
+import { labelDoubt } from '../variants/label-doubt.js';
 import type { VariantEntity } from '../variants/variant.entity.js';
 import type { DecisionEntity } from './decision.entity.js';
 import { LOOP_LIMITS, type LoopDevice, type LoopInput, type LoopTable, type LoopVariant } from './loop.types.js';
@@ -78,7 +79,7 @@ function toVariant(variant: VariantEntity, measured: ReadonlyMap<string, number>
   const { id, recipe, method, state, note, digest, report, error } = variant;
   return {
     ...{ id, recipe, method, state, digest, note: note ?? error?.message ?? null },
-    accuracyDrop: accuracyDrop(report),
+    ...{ accuracyDrop: accuracyDrop(report), doubt: labelDoubt(report) },
     sizeBytes: report?.variant.sizeBytes ?? null,
     proofSpeedup: report?.speedup ?? null,
     runtime: report ? runtimeName(report.runtime) : null,

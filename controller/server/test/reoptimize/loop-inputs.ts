@@ -7,7 +7,16 @@ export const INT8 = '8'.repeat(64);
 export const PRUNED = '9'.repeat(64);
 
 export const variant = (change: Partial<LoopVariant> = {}): LoopVariant => ({
-  ...{ id: 'v-float', recipe: 'float', method: 'float', state: 'ready', note: null, digest: FLOAT, accuracyDrop: 0 },
+  ...{
+    id: 'v-float',
+    recipe: 'float',
+    method: 'float',
+    state: 'ready',
+    note: null,
+    digest: FLOAT,
+    accuracyDrop: 0,
+    doubt: null,
+  },
   ...{ sizeBytes: 660_000, proofSpeedup: 1, runtime: 'onnxruntime 1.30.0', measuredP95Us: 200, predictedUs: null },
   ...{ trialUs: null, trial: 'none', createdAtMs: NOW - 9_000_000 },
   ...change,

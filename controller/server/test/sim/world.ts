@@ -87,6 +87,7 @@ export class World {
         note: null,
         digest: `d${at}`,
         accuracyDrop: 0,
+        doubt: null,
       },
       ...{
         sizeBytes: 1,
@@ -266,6 +267,7 @@ export class World {
         },
         ...{
           accuracyDrop: this.#random.pick([0.1, 0.5, 0.9, 1.4]),
+          doubt: null,
           proofSpeedup: speed * this.#random.between(0.9, 1.1),
         },
         predictedUs: recipe === 'pruned-int8' && state.table.state === 'measured' ? (0.9 * this.#baseUs) / speed : null,
