@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 /** Where a row's time comes from; only measured ones may decide a rollout. */
 export const LatencyOrigin = z.enum(['measured', 'compiler', 'roofline']);
+export type LatencyOrigin = z.infer<typeof LatencyOrigin>;
 
 /**
  * What an operator of a model costs at several widths: the work is its multiply-accumulates, or the elements it makes where
@@ -37,3 +38,6 @@ export const LatencyTable = z.strictObject({
   rows: z.array(LatencyTableRow),
 });
 export type LatencyTable = z.infer<typeof LatencyTable>;
+
+/** Whether devices measured all of it. */
+export const isMeasured = ({ rows }: LatencyTable): boolean => rows.every(({ origin }) => origin === 'measured');

@@ -5,6 +5,7 @@ export { readLocalFacts } from './hardware/local-facts.js';
 export { type MatchFacts, matchProfile, type ProfileMatch } from './hardware/match.js';
 export { HardwareProfile } from './hardware/profile.js';
 export { inspectModel, type ModelInfo } from './inspect.js';
+export { listWorks } from './latency/list-works.js';
 export { type PlannedFile, planTiming, type TimingPlanOptions } from './latency/plan-files.js';
 export { type ListedGroups, listGroups } from './prune/list-groups.js';
 export { buildVariant } from './recipe/build.js';

@@ -6,6 +6,7 @@ import { DecisionEntity } from './reoptimize/decision.entity.js';
 import { LoopSwitchEntity } from './reoptimize/loop-switch.entity.js';
 import { ExecutionEntity, GroupEntity, RolloutEntity } from './rollouts/rollout.entity.js';
 import { SampleEntity } from './sample/sample.entity.js';
+import { ImportedTableEntity } from './timing/import/imported-table.entity.js';
 import { TimingPlanEntity, TimingReportEntity } from './timing/timing.entity.js';
 import { ReleaseEntity, VariantEntity } from './variants/variant.entity.js';
 
@@ -25,4 +26,5 @@ export const WORK_ENTITIES = [
   TimingPlanEntity,
   TimingReportEntity,
   QualityEntity,
+  ImportedTableEntity,
 ];

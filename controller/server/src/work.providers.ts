@@ -35,6 +35,7 @@ import { RolloutsController } from './rollouts/rollouts.controller.js';
 import { StepExecutors } from './rollouts/step-executors.js';
 import { SampleController } from './sample/sample.controller.js';
 import { SampleService } from './sample/sample.service.js';
+import { TableImporter } from './timing/import/importer.js';
 import { PlanHandler } from './timing/plan-handler.js';
 import { TableSource } from './timing/table-source.js';
 import { TablesController } from './timing/tables.controller.js';
@@ -70,7 +71,7 @@ export const WORK_PROVIDERS = [
     RolloutJudge,
     DecisionLog,
     SampleService,
-    ...[TimingRepository, TimingService, PlanHandler, Tables],
+    ...[TimingRepository, TimingService, PlanHandler, TableImporter, Tables],
     { provide: TimingSink, useExisting: TimingService },
     { provide: TableSource, useExisting: Tables },
     QualityService,

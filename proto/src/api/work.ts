@@ -195,7 +195,7 @@ export type DecisionAction = z.infer<typeof DecisionAction>;
 /** GET /models/:id/tables: what devices of each profile measured of the model's operators, and what is under way. */
 export const TableView = z.object({
   profile: z.string(),
-  state: z.enum(['measured', 'measuring', 'stale', 'failed']),
+  state: z.enum(['measured', 'measuring', 'stale', 'failed', 'imported']),
   /** Why it is stale, failed, or not there yet. */
   reason: z.string().nullable(),
   jobId: Id.nullable(),
@@ -207,6 +207,27 @@ export const TableView = z.object({
   measuredAt: Instant.nullable(),
 });
 export type TableView = z.infer<typeof TableView>;
+
+/** One width of each operator, as a compiler's own output or from the roof of a processor; decides no rollout. */
+const LAYERS_MAX = 5_000_000;
+export const ImportTable = z.discriminatedUnion('format', [
+  z.object({
+    profile: Id,
+    format: z.literal('vela'),
+    text: z.string().max(LAYERS_MAX),
+    clockMhz: z.number().positive(),
+  }),
+  z.object({ profile: Id, format: z.literal('rknn'), text: z.string().max(LAYERS_MAX) }),
+  z.object({ profile: Id, format: z.literal('ai-hub'), text: z.string().max(LAYERS_MAX) }),
+  z.object({
+    profile: Id,
+    format: z.literal('roofline'),
+    gigaMacsPerS: z.number().positive(),
+    gigaBytesPerS: z.number().positive(),
+    startUs: z.number().nonnegative(),
+  }),
+]);
+export type ImportTable = z.infer<typeof ImportTable>;
 
 /** POST /models/:id/tables: devices of the profile measure a table when they are idle. */
 export const MeasureTable = z.object({ profile: Id });

@@ -1,4 +1,4 @@
-import type { Recipe } from '@espalier/proto';
+import { isMeasured, type Recipe } from '@espalier/proto';
 import type { Dataset } from '../data/content.js';
 import { openDataset } from '../data/dataset.js';
 import { writePreprocess } from '../data/preprocess.js';
@@ -136,7 +136,8 @@ async function finish(
     sessionOptions: options.profile.session,
     golden: { path: 'golden.json', tolerance: proof.golden.tolerance },
     report,
-    predictedUs: proof.evidence.candidate?.predictedUs ?? null,
+    // What no device measured plans widths, and predicts nothing that anybody may hold a device against.
+    predictedUs: options.table && isMeasured(options.table) ? (proof.evidence.candidate?.predictedUs ?? null) : null,
     kept: keptOf(proof.evidence),
   };
 }

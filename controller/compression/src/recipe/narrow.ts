@@ -1,5 +1,5 @@
 /** The pruning step of a recipe: the narrowest network whose accuracy lasts, judged on calibration data alone. */
-import type { LatencyTable } from '@espalier/proto';
+import type { LatencyOrigin, LatencyTable } from '@espalier/proto';
 import { type Dataset, subset } from '../data/content.js';
 import type { BatchOptions } from '../data/feeds.js';
 import { NothingPrunable, PruneBudgetMissed } from '../errors.js';
@@ -95,7 +95,7 @@ export async function narrow(graph: Graph, options: NarrowOptions): Promise<Narr
     const training = { data: learnt, feeding, epochs };
     if (weights !== null) {
       const cut = await shrink(subject, graph, judge, { ...training, weights }, onProgress);
-      return describe(cut, judged, data.labelled);
+      return describe(cut, judged, data.labelled, 'measured');
     }
     const part = epochs > 0 ? CUTTING_PART : 1;
     const cuts = await cutEach(
@@ -112,7 +112,12 @@ export async function narrow(graph: Graph, options: NarrowOptions): Promise<Narr
           )
         : (cuts.at(-1) ?? null);
     return best
-      ? describe(best, judged, data.labelled)
+      ? describe(
+          best,
+          judged,
+          data.labelled,
+          options.table?.rows.find(({ origin }) => origin !== 'measured')?.origin ?? 'measured',
+        )
       : whole(`every width loses more than ${judge.limit.toFixed(2)} points`);
   } catch (error) {
     if (NothingPrunable.is(error) || PruneBudgetMissed.is(error)) return whole(error.message.replace(/\.$/, ''));
@@ -120,13 +125,19 @@ export async function narrow(graph: Graph, options: NarrowOptions): Promise<Narr
   }
 }
 
-function describe({ pruned, drop, epochs }: Cut, judged: number, labelled: boolean): Narrowed {
+const TABLES = {
+  measured: 'measured latency table',
+  compiler: 'latency table of a compiler, which no device measured',
+  roofline: 'latency table from a roofline, which no device measured',
+} as const;
+
+function describe({ pruned, drop, epochs }: Cut, judged: number, labelled: boolean, origin: LatencyOrigin): Narrowed {
   const { graph, widths, macsBefore, macsAfter, refitted, predictedUs } = pruned;
   const cut = widths.filter(({ before, after }) => after < before);
   const gone = Math.round(100 * (1 - macsAfter / macsBefore));
   const trained = epochs > 0 ? `distilled for ${epochs} epochs from the whole network` : 'not trained';
   const by = predictedUs
-    ? ` Widths were chosen along a measured latency table, which predicts ${Math.round(predictedUs.after)} us instead of ${Math.round(predictedUs.before)} us.`
+    ? ` Widths were chosen along a ${TABLES[origin]}, which predicts ${Math.round(predictedUs.after)} us instead of ${Math.round(predictedUs.before)} us.`
     : '';
   return {
     ...{ graph, isPruned: true, predictedUs: predictedUs?.after ?? null },

@@ -320,6 +320,13 @@ export const ExecutionStopped = defineError<{ reason: string }>(
   () => 'Nothing is wrong with the device; start another rollout to offer it again.',
 );
 
+export const LayersUnreadable = defineError<{ format: string; why: string }>(
+  'ESP_LAYERS_UNREADABLE',
+  422,
+  ({ format, why }) => `This is no per-layer output of ${format} for this model: ${why}.`,
+  () => 'Give the file as the tool wrote it; docs/closed-loop.md names the tool and its option for each format.',
+);
+
 // ----------------------------------------------------------------------------------------------------------- sample
 export const SampleRunning = defineError<object>(
   'ESP_SAMPLE_RUNNING',

@@ -2,10 +2,12 @@ import type {
   BuildOptions,
   Progress as BuildProgress,
   BuiltVariant,
+  HardwareProfile,
   ListedGroups,
   PlannedFile,
   TimingPlanOptions,
 } from '@espalier/compression';
+import type { Works } from '@espalier/compression/latency/plan';
 import type { ErrorBody } from '@espalier/proto';
 
 /** What a worker needs to build one variant: files by path, nothing of the database, nothing that IPC cannot carry. */
@@ -42,6 +44,10 @@ export type JobKind = keyof JobWork;
 /** All that is done in a process of its own: jobs, and short questions that someone waits for. */
 export interface Work extends JobWork {
   readonly 'list-groups': { readonly task: { readonly file: string }; readonly result: ListedGroups };
+  readonly 'list-works': {
+    readonly task: { readonly file: string; readonly profile: HardwareProfile };
+    readonly result: Works;
+  };
 }
 export type WorkKind = keyof Work;
 export type TaskOf<K extends WorkKind = WorkKind> = { [Kind in K]: { kind: Kind; task: Work[Kind]['task'] } }[K];

@@ -4,7 +4,7 @@
  */
 import { rm } from 'node:fs/promises';
 import os from 'node:os';
-import { listGroups, planTiming } from '@espalier/compression';
+import { listGroups, listWorks, planTiming } from '@espalier/compression';
 import { errorBody } from '@espalier/proto';
 import { buildParts, type PartHooks } from './build-parts.js';
 import type { FromWorker, TaskOf, ToWorker, Work, WorkKind } from './worker-protocol.js';
@@ -32,6 +32,8 @@ async function perform(work: TaskOf, hooks: PartHooks): Promise<Work[WorkKind]['
       return planTiming({ ...work.task, signal, onProgress });
     case 'list-groups':
       return listGroups(work.task.file);
+    case 'list-works':
+      return listWorks(work.task.file, work.task.profile);
   }
 }
 

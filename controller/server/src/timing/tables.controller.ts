@@ -1,10 +1,11 @@
-import { MeasureTable, type TableView } from '@espalier/proto/api';
+import { ImportTable, MeasureTable, type TableView } from '@espalier/proto/api';
 import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { AuditService } from '../access/audit.service.js';
 import { CurrentUser, type Principal } from '../access/principal.js';
 import { ModelService } from '../models/model.service.js';
+import { TableImporter } from './import/importer.js';
 import { PlanHandler } from './plan-handler.js';
 import { Tables } from './tables.js';
 
@@ -15,6 +16,7 @@ export class TablesController {
   constructor(
     private readonly tables: Tables,
     private readonly plans: PlanHandler,
+    private readonly importer: TableImporter,
     private readonly models: ModelService,
     private readonly audit: AuditService,
   ) {}
@@ -36,6 +38,18 @@ export class TablesController {
     await this.models.get(id);
     if (!(await this.tables.underWay(id, profile))) await this.plans.planTable(id, profile, who.name);
     await this.audit.record(who.name, 'latency table asked for', id, { profile });
+    return this.tables.views(id);
+  }
+
+  /** What a compiler or a roof says of the operators: it plans builds where nothing is measured, and decides no rollout. */
+  @Post('import')
+  async take(
+    @CurrentUser() who: Principal,
+    @Param('id') id: string,
+    @Body({ schema: ImportTable }) body: ImportTable,
+  ): Promise<TableView[]> {
+    await this.importer.take(id, body, who.name);
+    await this.audit.record(who.name, 'latency table imported', id, { profile: body.profile, format: body.format });
     return this.tables.views(id);
   }
 }

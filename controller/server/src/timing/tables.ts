@@ -7,6 +7,8 @@ import { DeviceService } from '../devices/device.service.js';
 import { MeasurementService } from '../devices/measurement.service.js';
 import { ModelService } from '../models/model.service.js';
 import { findProfile } from '../variants/build-handler.js';
+import type { ImportedTableEntity } from './import/imported-table.entity.js';
+import { TableImporter } from './import/importer.js';
 import { type Merged, mergeReports, otherKey } from './merge-reports.js';
 import { TableSource } from './table-source.js';
 import type { TimingPlanEntity } from './timing.entity.js';
@@ -34,13 +36,17 @@ export class Tables extends TableSource {
     private readonly models: ModelService,
     private readonly devices: DeviceService,
     private readonly measurements: MeasurementService,
+    private readonly imported: TableImporter,
   ) {
     super();
   }
 
   async of(modelId: string, profile: string, recipe: Recipe): Promise<LatencyTable | null> {
-    const found = recipe === 'pruned-int8' ? await this.latest(modelId, profile) : null;
-    return found && found.stale === null ? this.tableOf(found) : null;
+    if (recipe !== 'pruned-int8') return null;
+    const found = await this.latest(modelId, profile);
+    if (found && found.stale === null) return this.tableOf(found);
+    // Better than multiply-accumulates for choosing widths; what comes of it is measured before it may serve.
+    return (await this.imported.find(modelId, profile))?.table ?? null;
   }
 
   /** The newest plan that gave a table. */
@@ -88,6 +94,12 @@ export class Tables extends TableSource {
     const views: TableView[] = [];
     for (const [profile, [newest]] of Map.groupBy(plans, (plan) => plan.profile))
       views.push(await this.#view(newest!, await this.latest(modelId, profile)));
+    // Beside what devices measured, or are measuring, nobody needs what a compiler thinks.
+    for (const one of await this.imported.list(modelId)) {
+      const at = views.findIndex(({ profile }) => profile === one.profile);
+      if (at < 0) views.push(importedView(one));
+      else if (views[at]!.state === 'failed') views[at] = importedView(one);
+    }
     return views;
   }
 
@@ -125,6 +137,14 @@ export class Tables extends TableSource {
     return `power mode ${modes[0] ?? 'unknown'} instead of ${powerMode ?? 'unknown'}`;
   }
 }
+
+const importedView = ({ profile, table, unmatched, importedBy, importedAt }: ImportedTableEntity): TableView => ({
+  ...{ profile, table, state: 'imported', jobId: null, devices: [], leftOut: [], deviceSeconds: null },
+  reason:
+    `${table.key.runtime}, given by ${importedBy}: no device measured it, so it plans builds and decides no rollout` +
+    (unmatched.length > 0 ? `; ${unmatched.length} of its layers are no operators of the model` : ''),
+  measuredAt: importedAt.toISOString(),
+});
 
 /** What a device says of itself, in the form of a key; what facts do not hold is taken from the key. */
 function factsKey({ facts }: DeviceRecord, key: RuntimeKey): RuntimeKey | null {

@@ -16,7 +16,7 @@ await work.models.update(model.id, { datasetId: dataset.id });
 const PROFILES = ['edge-tpu', 'npu', 'rpi5'];
 
 async function until<Found>(look: () => Promise<Found | null | false>): Promise<Found> {
-  for (const endMs = Date.now() + 90_000; Date.now() < endMs; await sleep(20)) {
+  for (const endMs = Date.now() + 240_000; Date.now() < endMs; await sleep(20)) {
     const found = await look();
     if (found) return found;
   }

@@ -40,6 +40,7 @@ import { RolloutRepository } from '@espalier/server/rollouts/rollout.repository'
 import { RolloutService } from '@espalier/server/rollouts/rollout.service';
 import { RolloutTicker } from '@espalier/server/rollouts/rollout-ticker';
 import { StepExecutors } from '@espalier/server/rollouts/step-executors';
+import { TableImporter } from '@espalier/server/timing/import/importer';
 import { PlanHandler } from '@espalier/server/timing/plan-handler';
 import { Tables } from '@espalier/server/timing/tables';
 import { TimingRepository } from '@espalier/server/timing/timing.repository';
@@ -81,6 +82,7 @@ export interface Work {
   readonly timing: TimingService;
   readonly planner: PlanHandler;
   readonly tables: Tables;
+  readonly importer: TableImporter;
   readonly plans: TimingRepository;
   readonly loop: LoopService;
 }
@@ -124,7 +126,8 @@ function wire(config: Config, database: OpenDatabase, signer: ManifestSigner): W
   const runner = new JobRunner(jobRows, clock, bus, events);
   const jobs = new JobService(jobRows, runner, clock, bus);
   const plans = new TimingRepository(db);
-  const tables = new Tables(plans, models, devices, measurements);
+  const importer = new TableImporter(db, models, store, clock);
+  const tables = new Tables(plans, models, devices, measurements, importer);
   const builds = new BuildHandler(runner, variantRows, models, datasets, releases, store, config, tables, bus);
   builds.onModuleInit();
   const variants = new VariantService(variantRows, models, datasets, devices, jobs, builds, clock, bus);
@@ -170,7 +173,7 @@ function wire(config: Config, database: OpenDatabase, signer: ManifestSigner): W
   const loop = new LoopService(reader, judge, variants, rollouts, decisions, log, planner, clock, events);
   return {
     ...{ config, database, clock, published, devices, models, datasets, variants, variantRows, jobs, runner },
-    ...{ rollouts, rolloutRows, ticker, reports, decisions, switches, loop, timing, planner, tables, plans },
+    ...{ rollouts, rolloutRows, ticker, reports, decisions, switches, loop, timing, planner, tables, importer, plans },
   };
 }
 

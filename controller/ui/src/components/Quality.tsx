@@ -58,7 +58,9 @@ function Answers({ view }: { readonly view: QualityView }) {
                 {s.figure[name]}: <span style={{ color: 'var(--series-2)' }}>■</span> {s.seen},{' '}
                 <span style={{ color: 'var(--series-1)' }}>▬</span> {s.expected}
               </figcaption>
-              <PairedBars title={s.figure[name]} seen={seen[name]} expected={expected[name]} />
+              <div className="chart">
+                <PairedBars title={s.figure[name]} seen={seen[name]} expected={expected[name]} />
+              </div>
             </figure>
           ))}
         </div>

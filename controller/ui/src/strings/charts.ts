@@ -17,7 +17,13 @@ export const charts = {
   predicted: 'Dotted: predicted by the latency table, not measured yet.',
   profile: 'Profile',
   tableTitle: 'Latency table',
-  tableStates: { measured: 'Measured', measuring: 'Being measured', stale: 'Stale', failed: 'Not measured' },
+  tableStates: {
+    measured: 'Measured',
+    measuring: 'Being measured',
+    stale: 'Stale',
+    failed: 'Not measured',
+    imported: 'Not measured: imported',
+  },
   noTable:
     'Nothing is measured yet. The closed loop asks devices of the profile when it comes to removing channels; you can ask now.',
   measure: 'Measure on devices',

@@ -20,6 +20,7 @@ export const jobs = {
   took: 'Took',
   eta: (low: string, high: string) => `${low} to ${high} left`,
   noEta: 'No estimate: no build for this profile has ended yet.',
+  noEtaMany: 'No estimate: what several builds share is made once, so no past job tells how long this one takes.',
   stepOf: (step: string, index: number, steps: number) => `Step ${index} of ${steps}: ${step}`,
   cancel: 'Cancel',
   retry: 'Try again',

@@ -48,15 +48,17 @@ function Log({ lines }: { readonly lines: JobView['log'] }) {
   );
 }
 
+/** What is left, or why that is not known. */
+const etaOf = ({ etaSeconds, parts }: JobView): string =>
+  etaSeconds ? etaWords(etaSeconds) : parts.length > 1 ? s.noEtaMany : s.noEta;
+
 /** State, share, step and time left in one place; the error when it failed. */
 function ProgressCard({ job }: { readonly job: JobView }) {
   return (
     <div className="card stack" aria-live="polite">
       <div className="spread">
         <Status state={job.state} />
-        <span className="muted small">
-          {job.state === 'RUNNING' && (job.etaSeconds ? etaWords(job.etaSeconds) : s.noEta)}
-        </span>
+        <span className="muted small">{job.state === 'RUNNING' && etaOf(job)}</span>
       </div>
       <Progress value={job.progress * 100} aria-label={s.progress} />
       <span className="small">
@@ -67,6 +69,14 @@ function ProgressCard({ job }: { readonly job: JobView }) {
     </div>
   );
 }
+
+/** Of a job with one build, what the list of builds says of several. */
+const aboutOne = ({ variantId, profile, recipe }: JobView) =>
+  [
+    [s.variant, variantId && <Link href={`/variants/${variantId}`}>{s.open}</Link>],
+    [s.profile, profile && <Link href={`/profiles/${profile}`}>{profile}</Link>],
+    [s.recipe, recipe],
+  ] as const;
 
 /** One build: how far it is, what it says, and the way to what it makes. */
 export default function JobPage() {
@@ -87,9 +97,7 @@ export default function JobPage() {
               <Facts
                 of={[
                   [s.model, data.modelId && <Link href={`/models/${data.modelId}`}>{s.open}</Link>],
-                  [s.variant, data.variantId && <Link href={`/variants/${data.variantId}`}>{s.open}</Link>],
-                  [s.profile, data.profile && <Link href={`/profiles/${data.profile}`}>{data.profile}</Link>],
-                  [s.recipe, data.recipe],
+                  ...(data.parts.length > 1 ? [] : aboutOne(data)),
                   [s.by, data.requestedBy],
                   [s.attempt, String(data.attempt)],
                   [s.created, <When key="created" at={data.createdAt} />],

@@ -62,7 +62,13 @@ function Table({ view }: { readonly view: TableView }) {
   );
 }
 
-const tones = { measured: 'good', measuring: 'running', stale: 'warning', failed: 'failed' } as const;
+const tones = {
+  measured: 'good',
+  measuring: 'running',
+  stale: 'warning',
+  failed: 'failed',
+  imported: 'warning',
+} as const;
 
 /** What devices of a profile measured of the operators at several widths: what pruned builds are planned by. */
 export function LatencyTables({ model }: { readonly model: ModelView }) {
