@@ -1,9 +1,24 @@
-/** `npm run bench:serving -- --json`: the agent under load, against the runtime alone and other servers; --help says more. */
+/**
+ * `npm run bench:serving -- --json`: the agent under load, against the runtime alone and other servers; a line of
+ * {"id","model","variant","value","unit","reference","n"} for each id and cell. Times mean something on an idle machine.
+ *
+ *   node test/bench/serving.ts [--json] [--peers DIR] [--minutes 30] [--only REGEX] [--ids REGEX]
+ *
+ *   --peers DIR  where setup.sh of ../shared/peers/serving has installed Triton and MLServer; without it the plain Node
+ *                server is the only peer
+ *   --minutes M  about how long, without the building of int8 networks
+ *   --only       networks, on "model variant": mobilenetv2-1.0-224, squeezenet1.1, cifar10-resnet20, mlp; float, int8
+ *   --ids        parts: throughput (goodput-0.8, goodput-0.95, goodput-1.3, peers, closed-32, memory), transport (grpc,
+ *                unix-shm), swap (swap-failed, swap-late, start, choice, choice-time), start (idle), repeat (repeat,
+ *                repeat-hog)
+ *
+ * Growth over a million requests and 500 swaps is measured by `npm run soak:serving`.
+ */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 import { root } from '../support/process.ts';
+import { benchArguments } from './arguments.ts';
 import { type Cell, type Line, limitOf, startCells, swapCells, throughputCells } from './serving/cells.ts';
 import { type BenchModel, benchModels } from './serving/models.ts';
 import { repeatCells } from './serving/repeat.ts';
@@ -11,31 +26,10 @@ import { prepare, serveAgent } from './serving/tools.ts';
 import { transportCells } from './serving/transport.ts';
 
 const shared = path.join(root, '..', 'shared');
-const { values } = parseArgs({
-  options: {
-    json: { type: 'boolean' },
-    peers: { type: 'string', default: '' },
-    minutes: { type: 'string', default: '30' },
-    only: { type: 'string', default: '' },
-    ids: { type: 'string', default: '' },
-    help: { type: 'boolean' },
-  },
+const values = benchArguments(import.meta.filename, {
+  ...{ json: { type: 'boolean' }, peers: { type: 'string', default: '' }, minutes: { type: 'string', default: '30' } },
+  ...{ only: { type: 'string', default: '' }, ids: { type: 'string', default: '' } },
 });
-if (values.help) {
-  process.stdout.write(`npm run bench:serving -- [--json] [--peers DIR] [--minutes M] [--only REGEX] [--ids REGEX]
-
-  --json       a JSON object a line: {id, model, variant, value, unit, reference, n}
-  --peers DIR  where setup.sh of ../shared/peers/serving has installed Triton and MLServer;
-               without it the plain Node server is the only peer
-  --minutes M  about how long, without the building of int8 networks (default 30)
-  --only REGEX networks, on "model variant": mobilenetv2-1.0-224, squeezenet1.1, cifar10-resnet20, mlp; float, int8
-  --ids REGEX  parts: throughput (goodput-0.8, goodput-0.95, goodput-1.3, peers, closed-32, memory), transport (grpc,
-               unix-shm), swap (swap-failed, swap-late, start, choice, choice-time), start (idle), repeat (repeat, repeat-hog)
-
-Growth over a million requests and 500 swaps is measured by npm run soak:serving. Times mean something on an idle machine.
-`);
-  process.exit(0);
-}
 
 const print = (line: Line): void => {
   const { id, model, variant, value, unit, reference, n } = line;

@@ -1,15 +1,15 @@
 /**
- * `npm run test:oracles`: our builds of the data pack's models before the vendors' compilers, one JSON line each. Exit
- * `--only operators` takes each operator alone instead. Exit
- * code 1 when a compiler refuses a build or leaves an operator to the CPU; what is not available is skipped by name.
+ * `npm run test:oracles`: our builds of the data pack's models before the vendors' compilers, one JSON line each.
+ * `--only operators` takes each operator alone instead. Ends with 1 when a compiler refuses a build or leaves an operator to
+ * the CPU; what is not available is skipped by name.
  *
  *   node test/oracles/run.ts [--tools vela,litert,qnn,rknn] [--profile REGEX] [--only REGEX]
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 import { buildVariant, type HardwareProfile, loadProfiles, readPreprocess } from '@espalier/compression';
+import { benchArguments } from '../bench/arguments.ts';
 import { models, specs } from '../bench/models-list.ts';
 import { root } from '../support/process.ts';
 import { writeInputs } from './inputs.ts';
@@ -17,12 +17,10 @@ import { judge } from './judge.ts';
 import { buildOperator, operatorNames } from './operators.ts';
 import { prepareTool } from './tools.ts';
 
-const { values } = parseArgs({
-  options: {
-    tools: { type: 'string', default: 'vela,litert' },
-    profile: { type: 'string', default: '' },
-    only: { type: 'string', default: 'resnet20|resnet8|kws|mobilenetv2-1' },
-  },
+const values = benchArguments(import.meta.filename, {
+  tools: { type: 'string', default: 'vela,litert' },
+  profile: { type: 'string', default: '' },
+  only: { type: 'string', default: 'resnet20|resnet8|kws|mobilenetv2-1' },
 });
 const data = path.join(root, '..', 'shared', 'data');
 /** The compilers judge what a build is, not how well it predicts: samples up to this number are enough. */

@@ -10,19 +10,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 import { InferenceClient } from '@espalier/client';
+import { benchArguments } from '../bench/arguments.ts';
 import { AGENT_FLAGS, median, privateDirtyMb, type RunningServer, serve } from '../bench/serving/tools.ts';
 import { root } from '../support/process.ts';
 
-const { values } = parseArgs({
-  options: {
-    requests: { type: 'string', default: '1000000' },
-    swaps: { type: 'string', default: '500' },
-    connections: { type: 'string', default: '10000' },
-    clients: { type: 'string', default: '8' },
-    model: { type: 'string', default: path.join(root, 'deploy/sample/fashion-ds.onnx') },
-  },
+const values = benchArguments(import.meta.filename, {
+  requests: { type: 'string', default: '1000000' },
+  swaps: { type: 'string', default: '500' },
+  connections: { type: 'string', default: '10000' },
+  clients: { type: 'string', default: '8' },
+  model: { type: 'string', default: path.join(root, 'deploy/sample/fashion-ds.onnx') },
 });
 const [requests, swaps, connections, clients] = [values.requests, values.swaps, values.connections, values.clients].map(
   Number,
