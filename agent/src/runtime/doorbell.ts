@@ -102,11 +102,14 @@ export class Doorstep {
     for (;;) {
       // Read before looking: what is posted after the look changes it, and the wait below returns at once.
       this.#rung = Atomics.load(this.#words, RUNG);
+      // Batches are counted before messages are looked at: one that is seen here was posted after the message that tells of
+      // its slab, so that the look at messages cannot miss that. The other way round, both could come in between.
+      const hasBatch = Atomics.load(this.#words, BATCHES) !== this.#batches;
       if (Atomics.load(this.#words, MESSAGES) !== this.#messages) {
         this.#messages = (this.#messages + 1) | 0;
         return 'message';
       }
-      const batch = this.batch();
+      const batch = hasBatch ? this.batch() : null;
       if (batch) return batch;
       this.#wait();
     }
