@@ -2,7 +2,7 @@
  * `npm run bench:loop -- --json`: what the closed loop takes and never does, a line an id:
  * {"id","value","unit","bar","n","seed","note"}. Those that need a network of ../shared/data are left out without it, and
  * those that take longer than ten minutes without --long. `--only` takes the rows whose id matches: false-triggers,
- * oscillations, many, ladder-minutes, table-minutes, int8-minutes, oracle; prune-minutes (long).
+ * oscillations, many, ladder-minutes, table-minutes, int8-minutes, heterogeneity; oracle, prune-minutes, gain (long).
  *
  *   node test/bench/loop.ts [--json] [--only REGEX] [--long]
  */
@@ -10,6 +10,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { root } from '../support/process.ts';
 import { benchArguments } from './arguments.ts';
+import { heterogeneity } from './loop/heterogeneity.ts';
 import { budgetMissed, ladder, pruned, table } from './loop/journey.ts';
 import { many } from './loop/many.ts';
 import { oracle } from './loop/oracle.ts';
@@ -25,7 +26,7 @@ const describe = ({ id, value, unit, bar, n, note }: Row): string =>
   `${id}: ${value} ${unit} (bar: ${bar}; n ${n})${note ? `; ${note}` : ''}\n`;
 
 const wanted = new RegExp(values.only ?? '');
-const all: readonly LoopBench[] = [simulated, many, ladder, table, budgetMissed, oracle, pruned];
+const all: readonly LoopBench[] = [simulated, many, ladder, table, budgetMissed, heterogeneity, oracle, pruned];
 for (const bench of all.filter(({ long }) => values.long || !long)) {
   if (!bench.ids.some((id) => wanted.test(id))) continue;
   if (bench.needsData && !existsSync(data)) {

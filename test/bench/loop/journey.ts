@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { OutlookView, TableView } from '@espalier/proto/api';
 import { root, until } from '../../support/process.ts';
-import { type Lab, measuredP95, openLab, type Subject, storyOf } from './lab.ts';
+import { type Lab, measuredP95, openLab, type Subject, storyOf, variantsOf } from './lab.ts';
 import { type LoopBench, type Row, rounded } from './row.ts';
 
 const MODEL = 'mobilenetv2-96-cifar10';
@@ -75,13 +75,36 @@ export const budgetMissed: LoopBench = {
     ]),
 };
 
+/** What the pruned build gained over int8 alone: each was timed beside float in its proof. */
+async function gained(lab: Lab): Promise<Row> {
+  const variants = await variantsOf(lab);
+  const [int8, pruned] = ['int8', 'pruned-int8'].map((recipe) =>
+    variants.find((one) => one.method === recipe && one.state === 'ready'),
+  );
+  const common = { id: 'gain', unit: 'x faster than int8', bar: '>= 1.3 at <= 0.5 points', seed: 1 };
+  if (!int8?.proofSpeedup || !pruned?.proofSpeedup) return { ...common, value: 0, n: 0, note: 'no such build' };
+  const speedup = pruned.proofSpeedup / int8.proofSpeedup;
+  const drop = int8.top1! - pruned.top1!;
+  return {
+    ...{ ...common, value: drop <= 0.5 ? rounded(speedup) : 0, n: pruned.n ?? 0 },
+    note:
+      `${rounded(speedup)}x at ${rounded(drop)} points below int8's ${rounded(int8.top1!)} %; one device: ` +
+      `${pruned.trialUs ?? '-'} us, predicted ${pruned.predictedUs ?? '-'} us; ${load()}`,
+  };
+}
+
+/** Thirty thousand labelled images: what the loop distils on. */
+const thirtyThousand = (data: string): string =>
+  `cifar10:${['train_10k', 'train_20k_more'].map((part) => `${data}/cifar10/${part}.bin.gz`).join(',')}`;
+
 export const pruned: LoopBench = {
-  ids: ['prune-minutes'],
+  ids: ['prune-minutes', 'gain'],
   long: true,
   needsData: true,
   measure: (data) =>
-    within(openLab(subject(data, images(data, 'train_10k'))), async (lab) => [
+    within(openLab(subject(data, thirtyThousand(data))), async (lab) => [
       row('prune-minutes', '<= 60', 1, await follow(lab, 0.4, 2, 'pruned-int8', 120 * MINUTE_MS)),
+      await gained(lab),
     ]),
 };
 

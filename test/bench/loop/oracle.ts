@@ -14,6 +14,7 @@ import { measurePair } from '@espalier/compression/recipe/latency';
 import { Session } from '@espalier/compression/runtime/session';
 import { profile } from '../training/row.ts';
 import { cifarSpec, Subject } from '../training/subject.ts';
+import { errorOf, type Widths } from './choice.ts';
 import { type LoopBench, rounded } from './row.ts';
 
 const MODEL = 'cifar10-resnet20';
@@ -23,12 +24,6 @@ const SEED = 1;
 const NEAR_STEPS = 2;
 /** Candidates that are measured again before one counts as the fastest: the least of many noisy figures is too small. */
 const AGAIN = 5;
-
-type Widths = ReadonlyMap<string, number>;
-
-/** Error of removal, summed over the groups. */
-const errorOf = ({ groups, removals }: Prunable, widths: Widths): number =>
-  groups.reduce((sum, { id, channels: { length } }) => sum + removals.get(id)!.errors[length - widths.get(id)!]!, 0);
 
 /** A width for each group, near those chosen or anywhere among those that the profile likes. */
 function draw({ groups, steps }: Prunable, chosen: Widths, random: () => number): Widths {

@@ -1,7 +1,7 @@
 import type { HardwareProfile } from '../hardware/profile.js';
 import type { Graph } from '../onnx/graph.js';
 import type { Prunable } from '../prune/prunable.js';
-import { measurePair } from '../recipe/latency.js';
+import { measurePair, steadyUs } from '../recipe/latency.js';
 import { Session } from '../runtime/session.js';
 import { timedBuild } from './plan.js';
 import { timingSamples } from './profile-ops.js';
@@ -17,8 +17,9 @@ export async function measureShare(
     Session.open(await timedBuild(graph, build, samples), 'a timed build', build.profile.session);
   const [whole, own] = [await open(parent.graph), await open(variant)];
   try {
-    const times = await measurePair(whole, own, samples[0]!.feeds, parent.feeding.signal);
-    return times.variant.p50Us / times.float.p50Us;
+    const pair = await measurePair(whole, own, samples[0]!.feeds, parent.feeding.signal);
+    const { float, variant } = steadyUs(pair, build.profile.session);
+    return variant / float;
   } finally {
     await Promise.all([whole.dispose(), own.dispose()]);
   }

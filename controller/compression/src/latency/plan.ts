@@ -7,6 +7,7 @@ import type { Graph } from '../onnx/graph.js';
 import { cutTo, uniformWidths } from '../prune/fit.js';
 import type { Prunable } from '../prune/prunable.js';
 import { runShapes } from '../runtime/run-shapes.js';
+import { blockedKernels } from './blocked-kernels.js';
 import { fitLine } from './line.js';
 import { sketchInt8 } from './sketch.js';
 import { workOf } from './work.js';
@@ -15,7 +16,14 @@ import { workOf } from './work.js';
 export const SHARES = [1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25];
 
 /** What each operator of a network does, by its name in the float network. */
-export type Works = Readonly<Record<string, { readonly op: string; readonly work: number }>>;
+export type Works = Readonly<Record<string, Work>>;
+
+export interface Work {
+  readonly op: string;
+  readonly work: number;
+  /** Other names that the runtime may time it under. */
+  readonly kernels?: readonly string[];
+}
 
 export interface PlannedNetwork {
   readonly share: number;
@@ -62,7 +70,11 @@ export async function* planNetworks(
 
 export const worksOf = (graph: Graph, shapes: ReadonlyMap<string, readonly number[]>): Works =>
   Object.fromEntries(
-    graph.nodes.map((node) => [node.name, { op: node.opType, work: workOf(graph, node, shapes) }] as const),
+    graph.nodes.map((node): [string, Work] => {
+      const kernels = blockedKernels(graph, node);
+      const work = { op: node.opType, work: workOf(graph, node, shapes) };
+      return [node.name, kernels.length > 0 ? { ...work, kernels } : work];
+    }),
   );
 
 /** The rows of the operators that were seen at every width, brought to what widths save of the plain latency. */
@@ -96,10 +108,14 @@ export function profilerFactor(rows: readonly LatencyTableRow[], networks: reado
   return squared > 0 ? Math.min(FACTORS.most, Math.max(FACTORS.least, shared / squared)) : 1;
 }
 
+const timeOf = (times: Timed['times'], name: string, { kernels = [] }: Work): number | undefined =>
+  [name, ...kernels].map((kernel) => times.get(kernel)).find((us) => us !== undefined);
+
 function linesOf(networks: readonly Timed[]): LatencyTableRow[] {
   return Object.entries(networks[0]!.works).flatMap(([name, { op }]): LatencyTableRow[] => {
     const points = networks.flatMap(({ works, times }) => {
-      const [one, us] = [works[name], times.get(name)];
+      const one = works[name];
+      const us = one && timeOf(times, name, one);
       return one && us !== undefined ? [{ work: one.work, us }] : [];
     });
     if (points.length < networks.length) return [];

@@ -4,7 +4,7 @@ import { type Batch, batches } from '../data/feeds.js';
 import { readLocalFacts } from '../hardware/local-facts.js';
 import type { HardwareProfile } from '../hardware/profile.js';
 import type { Prunable } from '../prune/prunable.js';
-import { measurePair } from '../recipe/latency.js';
+import { measurePair, steadyUs } from '../recipe/latency.js';
 import { runtimeVersion, Session } from '../runtime/session.js';
 import { nodeTimes } from './node-times.js';
 import { planNetworks, rowsOfTimes, SHARES, type Timed } from './plan.js';
@@ -38,11 +38,12 @@ export async function profileOps(subject: Prunable, options: ProfileOptions): Pr
       const times = await nodeTimes(bytes, feeds, profile.session);
       const session = await Session.open(bytes, model, profile.session);
       whole ??= session;
-      const { float, variant } = await measurePair(whole, session, feeds, subject.feeding.signal);
-      if (session === whole) anchorUs = variant.p50Us;
+      const pair = await measurePair(whole, session, feeds, subject.feeding.signal);
+      const { float, variant } = steadyUs(pair, profile.session);
+      if (session === whole) anchorUs = variant;
       else await session.dispose();
       // By turns with the whole network, so that what else the machine does falls on both.
-      timed.push({ works, times, plainUs: (anchorUs * variant.p50Us) / float.p50Us });
+      timed.push({ works, times, plainUs: (anchorUs * variant) / float });
       onProgress?.(timed.length / SHARES.length);
     }
   } finally {

@@ -3,11 +3,14 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { inspectModel, loadProfiles, planTiming, profileById } from '@espalier/compression';
 import { openDataset } from '@espalier/compression/data/dataset';
-import { rowsOfTimes, type Timed } from '@espalier/compression/latency/plan';
-import { readModel } from '@espalier/compression/onnx/codec';
+import { firstFeeds } from '@espalier/compression/data/feeds';
+import { nodeTimes } from '@espalier/compression/latency/node-times';
+import { rowsOfTimes, type Timed, worksOf } from '@espalier/compression/latency/plan';
+import { encodeModel, readModel } from '@espalier/compression/onnx/codec';
 import { rewriting } from '@espalier/compression/passes/index';
 import { narrow } from '@espalier/compression/recipe/narrow';
 import { prepare } from '@espalier/compression/recipe/prepare';
+import { runShapes } from '@espalier/compression/runtime/run-shapes';
 import { LatencyTable, sha256Hex } from '@espalier/proto';
 import t from 'tap';
 import { sample } from '../support/sample.ts';
@@ -44,6 +47,22 @@ t.test('pruning along the table keeps the latency it says, and with no labels it
   t.match(labelled.notes[0], /along a measured latency table/);
   const blind = await narrow(graph, { ...options, data: { ...data, labelled: false } });
   t.match(blind.notes[0], /not trained.*points of agreement with float/);
+});
+
+t.test('convolutions that the runtime moves to its blocked layout are found in its profile', async (t) => {
+  const data = await openDataset(sample.calibrate);
+  const feeding = { inputs, preprocess, batchSize: 1, seed: 1, limit: 1 };
+  const { graph } = await prepare(await readModel(sample.model), data, feeding, rewriting(profile));
+  const feeds = (await firstFeeds(data, feeding, 1))!;
+  const times = await nodeTimes(encodeModel(graph), feeds, profile.session, 20);
+  const works = worksOf(graph, await runShapes(graph, feeds));
+  const rows = rowsOfTimes([{ works, times, plainUs: null }]);
+  const convolutions = graph.nodes.filter(({ opType }) => opType === 'Conv').map(({ name }) => name);
+  t.ok(convolutions.length > 4);
+  t.strictSame(
+    rows.filter(({ op }) => op === 'Conv').map(({ node }) => node),
+    convolutions,
+  );
 });
 
 t.test('what the profiler adds to an operator is taken out again', (t) => {
