@@ -114,8 +114,8 @@ export const claims: readonly Claim[] = [
     },
     ...{ arms: [steppedArm('half-steps', 0.5, 10, 5), halfFive], effect: minus },
     ...{
-      conditions: `${STANDARD}; ten steps to one half against one cut, five passes of all images each, at a rate that is too high behind fresh norms`,
-      onlyWhen: 'the passes are not counted',
+      conditions: `${STANDARD}; ten steps to one half against one cut, five passes of all images each: 39 updates after a step`,
+      onlyWhen: 'each step has passes of its own',
     },
   },
   {
