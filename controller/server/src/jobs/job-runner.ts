@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { errorBody } from '@espalier/proto';
-import type { CurvePoint } from '@espalier/proto/api';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { DomainEvents } from '../common/domain-events.js';
@@ -12,17 +11,15 @@ import { afterWorker } from './after-worker.js';
 import type { JobEntity } from './job.entity.js';
 import { JobRepository } from './job.repository.js';
 import type { JobHandler } from './job-handler.js';
-import { startedAgain, withPart } from './job-part.js';
-import { withPoint } from './training-curve.js';
+import { JobJournal } from './job-journal.js';
+import { startedAgain } from './job-part.js';
 import type { WorkerEnd } from './worker-process.js';
 import { runWorker } from './worker-process.js';
-import type { JobKind, PartEnd, Progress, TaskOf } from './worker-protocol.js';
+import type { JobKind, PartEnd, TaskOf } from './worker-protocol.js';
 
 const LEASE_MS = 20_000;
 const RENEW_MS = 4000;
 const POLL_MS = 1000;
-/** Progress goes to the database and to watchers at most so often. */
-const PROGRESS_MS = 700;
 
 interface Running {
   readonly job: JobEntity;
@@ -42,6 +39,7 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
   readonly #logger = new Logger(JobRunner.name);
   readonly #running = new Map<string, Running>();
   readonly #handlers = new Map<string, JobHandler>();
+  readonly #journal: JobJournal;
   readonly #poll = new Periodic(
     POLL_MS,
     () => this.#fill(),
@@ -54,7 +52,9 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
     private readonly clock: Clock,
     private readonly bus: EventBus,
     private readonly events: DomainEvents,
-  ) {}
+  ) {
+    this.#journal = new JobJournal(jobs, clock, bus, this.owner);
+  }
 
   register<K extends JobKind>(kind: K, handler: JobHandler<K>): void {
     // A handler gets back only what came of its own kind of task.
@@ -130,7 +130,7 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
     try {
       const task = await this.#handlerOf(job).prepare(job);
       outDir = task.outDir;
-      const onProgress = this.#progressOf(job);
+      const onProgress = this.#journal.progressOf(job);
       const onStart = (pid: number): void => {
         running.pid = pid;
       };
@@ -155,15 +155,7 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
   /** Stores what one part made. Idempotent: a part that is ready is not built again. */
   async #takePart(job: JobEntity, variantId: string, end: PartEnd, outDir: string): Promise<void> {
     await this.#handlerOf(job).part?.(job, variantId, end, outDir);
-    const ended =
-      'error' in end ? { state: 'failed' as const, error: end.error } : { state: 'ready' as const, progress: 1 };
-    job.parts = withPart(job.parts, variantId, { step: null, ...ended });
-    await this.jobs.parts(job.id, this.owner, job.parts);
-    const part = job.parts.find((one) => one.variantId === variantId);
-    const how = 'error' in end ? `${end.error.code}: ${end.error.message}` : 'ready';
-    if (job.parts.length > 1)
-      await this.jobs.log(job.id, this.clock.now(), `${part?.recipe} for ${part?.profile}: ${how}`);
-    this.bus.emit('job', job.id);
+    await this.#journal.partEnded(job, variantId, end);
   }
 
   async #renew(running: Running): Promise<void> {
@@ -202,34 +194,5 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
     const handler = this.#handlers.get(job.kind);
     if (!handler) throw new Error(`no handler for jobs of kind ${job.kind}`);
     return handler;
-  }
-
-  /** Writes progress at most every PROGRESS_MS, and each new step as a line of the log. */
-  #progressOf(job: JobEntity): (progress: Progress) => void {
-    let lastMs = 0;
-    let lastStep = '';
-    let curve: CurvePoint[] = [];
-    return (progress) => {
-      const nowMs = this.clock.now().getTime();
-      const about = `${progress.part?.variantId ?? ''} ${progress.step}`;
-      const isNewStep = about !== lastStep;
-      if (!isNewStep && nowMs - lastMs < PROGRESS_MS) return;
-      lastMs = nowMs;
-      lastStep = about;
-      if (progress.part) {
-        const { variantId, fraction } = progress.part;
-        job.parts = withPart(job.parts, variantId, { state: 'building', step: progress.step, progress: fraction });
-      }
-      if (progress.loss !== undefined) curve = withPoint(curve, { share: progress.fraction, loss: progress.loss });
-      const written = curve;
-      const text = progress.message ? `${progress.step}: ${progress.message}` : progress.step;
-      const write = async (): Promise<void> => {
-        await this.jobs.progress(job.id, this.owner, progress, written);
-        if (progress.part) await this.jobs.parts(job.id, this.owner, job.parts);
-        if (isNewStep) await this.jobs.log(job.id, new Date(nowMs), text);
-        this.bus.emit('job', job.id);
-      };
-      void write().catch((error) => this.#logger.warn(errorBody(error).message));
-    };
   }
 }
