@@ -53,7 +53,12 @@ export async function shrink(
   onProgress?: NarrowProgress,
 ): Promise<Cut> {
   onProgress?.(0, 'removing channels', null);
-  const pruned = await pruneTo(subject, { target: { weights }, refit: true });
+  const cutTo = (share: number): Promise<Pruned> => pruneTo(subject, { target: { weights: share }, refit: true });
+  const pruned = await cutTo(weights).catch((error: unknown) => {
+    // A size that no widths reach is answered by the nearest that they do.
+    if (!PruneBudgetMissed.is(error)) throw error;
+    return cutTo(Number(error.details.nearest));
+  });
   const told = (share: number, loss: number | null): void =>
     onProgress?.(CUTTING_PART + (1 - CUTTING_PART) * share, 'training', loss);
   const { epochs } = training;
