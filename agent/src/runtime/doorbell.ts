@@ -3,7 +3,7 @@
  * requests. A thread in Atomics.wait is back in about half the time that one in its event loop takes (50 against 100 us for
  * the way there and back on a two-core machine), and a batch needs no message: it is a slab's number and a count of rows.
  * One side writes, the other reads; the counts only grow. The way back is a message, which wakes an event loop that waits; a
- * main thread that looks by itself (polling.ts) needs none.
+ * main thread that looks by itself (look-out.ts) needs none.
  */
 
 /** More batches than a worker is ever given at once. */

@@ -8,7 +8,7 @@ import { firstFeeds } from '@espalier/compression/data/feeds';
 import { writeModel } from '@espalier/compression/onnx/codec';
 import type { Graph } from '@espalier/compression/onnx/graph';
 import { pruneTo } from '@espalier/compression/prune/prune';
-import { measurePair } from '@espalier/compression/recipe/latency';
+import { measurePair, speedupOf } from '@espalier/compression/recipe/latency';
 import { Session } from '@espalier/compression/runtime/session';
 import { loadRecipe } from '@espalier/compression/train/load-recipe';
 import { type Bench, profile, type Row, rounded, SEED } from './row.ts';
@@ -52,9 +52,9 @@ async function speedOf(data: string, slow: Built, fast: Built): Promise<number> 
   const preprocess = await readPreprocess(path.join(data, 'preprocess', `${MODEL}.json`));
   const feeding = { inputs: before.inputs, preprocess, batchSize: 1, seed: SEED };
   const feeds = (await firstFeeds(await openDataset(cifarSpec(data, 1)), feeding, 1))!;
-  const { float, variant } = await measurePair(before, after, feeds);
+  const pair = await measurePair(before, after, feeds);
   await Promise.all([before.dispose(), after.dispose()]);
-  return float.p50Us / variant.p50Us;
+  return speedupOf(pair, profile.session);
 }
 
 const SEEDS = [1, 2];

@@ -8,7 +8,7 @@ import { LatencyCosts } from '@espalier/compression/latency/table';
 import { cutTo } from '@espalier/compression/prune/fit';
 import { orderPruning, type Prunable } from '@espalier/compression/prune/prunable';
 import { candidateWidths } from '@espalier/compression/prune/widths';
-import { measurePair } from '@espalier/compression/recipe/latency';
+import { measurePair, speedupOf } from '@espalier/compression/recipe/latency';
 import { Session } from '@espalier/compression/runtime/session';
 import { type Bench, profile, rounded, SEED } from './row.ts';
 import { cifarSpec, Subject } from './subject.ts';
@@ -50,9 +50,9 @@ export const prediction: Bench = {
     for (let at = 0; at < NETWORKS; at++) {
       const cut = await cutTo(subject, drawWidths(subject, random));
       const session = await open(cut.graph);
-      const { float, variant } = await measurePair(whole, session, samples[0]!.feeds);
+      const pair = await measurePair(whole, session, samples[0]!.feeds);
       await session.dispose();
-      const measured = variant.p50Us / float.p50Us;
+      const measured = 1 / speedupOf(pair, profile.session);
       const predicted = costs.of(cut.graph, cut.shapes) / table.anchorUs;
       errors.push(Math.abs(predicted - measured) / measured);
     }

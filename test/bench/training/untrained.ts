@@ -10,7 +10,7 @@ import { encodeModel } from '@espalier/compression/onnx/codec';
 import { type Importance, orderPruning } from '@espalier/compression/prune/prunable';
 import { type CutOptions, pruneTo } from '@espalier/compression/prune/prune';
 import { compare } from '@espalier/compression/recipe/accuracy';
-import { measurePair } from '@espalier/compression/recipe/latency';
+import { measurePair, speedupOf } from '@espalier/compression/recipe/latency';
 import { prepare } from '@espalier/compression/recipe/prepare';
 import { Session } from '@espalier/compression/runtime/session';
 import { nets } from '../../../controller/compression/test/prune/nets.ts';
@@ -119,11 +119,11 @@ const prunedInt8: Bench = {
       const [slow, fast] = [await open('int8'), await open('pruned-int8')];
       const feeding = { inputs: slow.inputs, preprocess, batchSize: 1, seed: SEED };
       const feeds = (await firstFeeds(await openDataset(cifar(data, 1).calibrate), feeding, 1))!;
-      const { float: before, variant: after } = await measurePair(slow, fast, feeds);
+      const speedup = speedupOf(await measurePair(slow, fast, feeds), profile.session);
       const drop = int8.report.variant.top1! - pruned.report.variant.top1!;
       return [
         {
-          ...{ id: this.id, value: rounded(before.p50Us / after.p50Us), unit: 'x faster than int8', seed: SEED },
+          ...{ id: this.id, value: rounded(speedup), unit: 'x faster than int8', seed: SEED },
           ...{ reference: 'int8 of the whole network, same run', n: pruned.report.data!.n },
           note: `${rounded(drop)} points below int8 (${rounded(pruned.report.variant.top1!)} %)`,
         },

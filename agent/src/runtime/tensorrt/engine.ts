@@ -3,7 +3,6 @@
  * trtexec serves nobody, so a device that has only it measures and does not serve.
  */
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -62,7 +61,7 @@ export async function measureEngine(
   const version = versionOf(help) ?? 'unknown';
   const key = canonicalDigest({ modelDigest, version, gpu: gpuName ?? (await gpu()) });
   mkdirSync(folder, { recursive: true });
-  const engine = path.join(folder, `${createHash('sha256').update(key).digest('hex').slice(0, 32)}.engine`);
+  const engine = path.join(folder, `${key.slice(0, 32)}.engine`);
   const built = !existsSync(engine);
   if (built) {
     const draft = `${engine}.new`;

@@ -1,6 +1,6 @@
 /** What each operator of a model does, under the names that latency tables use. */
 import { openDataset } from '../data/dataset.js';
-import { batches } from '../data/feeds.js';
+import { firstFeeds } from '../data/feeds.js';
 import type { HardwareProfile } from '../hardware/profile.js';
 import { readChecked } from '../inspect.js';
 import { rewriting } from '../passes/index.js';
@@ -13,10 +13,9 @@ import { type Works, worksOf } from './plan.js';
 export async function listWorks(file: string, profile: HardwareProfile): Promise<Works> {
   const graph = await readChecked(file);
   const { inputs } = await probeModel(file, limitsOf(graph));
-  const feeding = { inputs, preprocess: null, batchSize: 1, seed: 1, limit: 1 };
+  const feeding = { inputs, preprocess: null, batchSize: 1, seed: 1 };
   const data = await openDataset('random:1');
   const prepared = await prepare(graph, data, feeding, rewriting(profile));
-  for await (const { feeds } of batches(data, feeding))
-    return worksOf(prepared.graph, await runShapes(prepared.graph, feeds));
-  return {};
+  const feeds = await firstFeeds(data, feeding, 1);
+  return feeds ? worksOf(prepared.graph, await runShapes(prepared.graph, feeds)) : {};
 }

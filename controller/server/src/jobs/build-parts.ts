@@ -15,7 +15,8 @@ export interface PartHooks {
  * A part that fails ends nothing but itself. Throws the signal's reason, and after the last part the first error.
  */
 export async function buildParts({ parts }: BuildsTask, { signal, onProgress, onPart }: PartHooks): Promise<void> {
-  const shared = inCompany();
+  // A build that is alone has nobody to keep anything for.
+  const shared = parts.length > 1 ? inCompany() : undefined;
   let failure: unknown = null;
   for (const [at, { variantId, task }] of parts.entries()) {
     const told = (progress: Progress): void =>
