@@ -61,7 +61,7 @@ export class SampleAgent {
     await this.#endOrphan();
     const port = !anyPort && (await isFree(PREFERRED_PORT)) ? PREFERRED_PORT : 0;
     const log = createWriteStream(path.join(this.dataDir, 'agent.log'), { flags: 'a' });
-    const env = { ...process.env, ESPALIER_AGENT_MEASURE_INTERVAL_S: '10', ESPALIER_AGENT_HEALTH_WINDOW_S: '2' };
+    const env = { ...process.env, ESPALIER_AGENT_MEASURE_INTERVAL_S: '3', ESPALIER_AGENT_HEALTH_WINDOW_S: '2' };
     const child = spawn(
       process.execPath,
       [LAUNCHER, 'run', '--data', this.dataDir, '--controller', controllerUrl, '--port', String(port)],

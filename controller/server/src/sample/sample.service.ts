@@ -16,13 +16,14 @@ import { EnrolmentService } from '../devices/enrolment.service.js';
 import { MeasurementService } from '../devices/measurement.service.js';
 import { ModelService } from '../models/model.service.js';
 import { DecisionRepository } from '../reoptimize/decision.repository.js';
-import { LOOP_LIMITS } from '../reoptimize/loop.types.js';
 import { RolloutService } from '../rollouts/rollout.service.js';
 import { VariantService } from '../variants/variant.service.js';
 import { SampleEntity } from './sample.entity.js';
 import { SampleAgent } from './sample-agent.js';
+import { SampleLoop } from './sample-loop.js';
 import { sendSamples } from './sample-requests.js';
 import { judge, type Measured, type SampleResult } from './sample-result.js';
+import { type Until, untilBy } from './until.js';
 
 const FILES = path.join(import.meta.dirname, '..', '..', '..', '..', 'deploy', 'sample');
 const SPEC = {
@@ -31,16 +32,7 @@ const SPEC = {
 };
 const NAME = 'fashion-ds';
 const WHO = 'sample';
-/** The budget: this share of the float build's p95, so that float misses it. */
-const BUDGET_SHARE = 0.8;
-const STEP_LIMIT_MS = 180_000;
-/** So long only windows that can be trusted count; then any, and its class is said. */
-const TRUST_MS = 60_000;
-const POLL_MS = 300;
 const REQUESTS = 50;
-
-/** Decisions after which nothing more comes by itself. */
-const ENDS = ['promoted', 'rolled-back', 'rejected', 'offered', 'nothing-left'];
 
 const STEPS = [
   'data',
@@ -60,6 +52,8 @@ type Step = (typeof STEPS)[number];
 export class SampleService implements OnApplicationShutdown {
   readonly #logger = new Logger('sample');
   readonly #agent: SampleAgent;
+  readonly #until: Until;
+  readonly #loop: SampleLoop;
   #running: Promise<SampleResult> | null = null;
   #row: SampleEntity;
   /** Called with each step's text; the command line prints it. */
@@ -75,13 +69,16 @@ export class SampleService implements OnApplicationShutdown {
     private readonly enrolments: EnrolmentService,
     private readonly variants: VariantService,
     private readonly rollouts: RolloutService,
-    private readonly measurements: MeasurementService,
+    measurements: MeasurementService,
     private readonly decisions: DecisionRepository,
     private readonly clock: Clock,
     private readonly bus: EventBus,
   ) {
     this.#agent = new SampleAgent(config.under('agents', 'sample'));
     this.#row = this.#fresh('idle');
+    this.#until = untilBy(clock);
+    const say = (text: string): void => this.onProgress(text);
+    this.#loop = new SampleLoop({ models, measurements, decisions, clock, say, until: this.#until });
   }
 
   /** At a start with an earlier sample its device comes back, as a real one would. */
@@ -146,13 +143,13 @@ export class SampleService implements OnApplicationShutdown {
     });
     const float = await this.#step('float build', () => this.#ready(built!.id));
     await this.#step('float rollout', () => this.#rollOut(modelId, float.id));
-    const measured = await this.#step('float measured', () => this.#measured(device.id, float.digest!, startedMs));
-    await this.#setBudget(modelId, measured.p95Us!);
-    const follow = () => this.#followFloat(modelId, device.id, float.digest!, startedMs);
-    const end = await this.#step('closed loop', () => this.#concluded(modelId, device.profile, follow));
+    const first = await this.#step('float measured', () => this.#loop.measured(device.id, float.digest!, startedMs));
+    const subject = { modelId, deviceId: device.id, profile: device.profile, floatDigest: float.digest! };
+    const concluded = await this.#step('closed loop', () => this.#loop.conclude(subject, first, startedMs));
+    const { end, float: measured } = concluded;
     const promoted = end.action === 'promoted' && end.variantId ? await this.variants.get(end.variantId) : null;
     const variant = await this.#step('int8 measured', async () =>
-      promoted ? await this.#measured(device.id, promoted.digest!, startedMs) : null,
+      promoted ? await this.#loop.measured(device.id, promoted.digest!, startedMs) : null,
     );
     const served = await this.#step('serving', () => this.#serve(device.id));
     const story = (await this.decisions.page(modelId, 100, 0))[0].toReversed();
@@ -225,50 +222,6 @@ export class SampleService implements OnApplicationShutdown {
     });
   }
 
-  /** What the device measured in this run: at least as many samples as the closed loop asks for. */
-  #measured(deviceId: string, digest: string, sinceMs: number) {
-    const trustedUntilMs = this.clock.now().getTime() + TRUST_MS;
-    return this.#until('the device measured it', async () => {
-      const latency = await this.#latest(deviceId, digest, sinceMs);
-      if (!latency || latency.p95Us === null || latency.n < LOOP_LIMITS.samplesMin) return null;
-      const trusted = latency.class === 'clean' || latency.class === 'contended';
-      return trusted || this.clock.now().getTime() > trustedUntilMs ? latency : null;
-    });
-  }
-
-  async #latest(deviceId: string, digest: string, sinceMs: number) {
-    const query = { deviceIds: [deviceId], digest, since: new Date(sinceMs), scenario: 'single-stream' };
-    return (await this.measurements.summary(query))[0];
-  }
-
-  async #setBudget(modelId: string, floatP95Us: number): Promise<void> {
-    const p95Us = Math.max(1, Math.round(floatP95Us * BUDGET_SHARE));
-    await this.models.update(modelId, {
-      budget: { maxAccuracyDrop: 1, p95Us, maxSizeBytes: null },
-      autoOptimize: true,
-      // Controller, builds and device share this machine, so no window is the device's alone.
-      trustContended: true,
-    });
-  }
-
-  /** A first window that others disturbed gives a budget that float itself meets later: then it is set again. */
-  async #followFloat(modelId: string, deviceId: string, digest: string, sinceMs: number): Promise<void> {
-    const latency = await this.#latest(deviceId, digest, sinceMs);
-    const { budget } = await this.models.get(modelId);
-    if (!latency?.p95Us || latency.class === 'unstable' || latency.p95Us > (budget.p95Us ?? 0)) return;
-    this.onProgress(`float measured again: p95 ${latency.p95Us} us (${latency.class}); the budget follows`);
-    await this.#setBudget(modelId, latency.p95Us);
-  }
-
-  /** Waits until the loop has come to an end for this model: promoted, rolled back, or nothing left. */
-  #concluded(modelId: string, profile: string, whileNothing: () => Promise<void>) {
-    return this.#until('the closed loop comes to a result', async () => {
-      const [latest] = await this.decisions.of(modelId, profile, new Date(0));
-      if (!latest) await whileNothing();
-      return latest && ENDS.includes(latest.action) ? latest : null;
-    });
-  }
-
   async #serve(deviceId: string): Promise<number> {
     const { endpoint } = await this.devices.get(deviceId);
     return endpoint ? sendSamples(endpoint, NAME, REQUESTS) : 0;
@@ -280,16 +233,6 @@ export class SampleService implements OnApplicationShutdown {
     const value = await work();
     await this.#mark(name, 'done');
     return value;
-  }
-
-  async #until<T>(what: string, read: () => Promise<T | null>): Promise<T> {
-    const untilMs = this.clock.now().getTime() + STEP_LIMIT_MS;
-    for (;;) {
-      const value = await read();
-      if (value !== null) return value;
-      if (this.clock.now().getTime() > untilMs) throw new Error(`not within ${STEP_LIMIT_MS / 1000} s: ${what}`);
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
   }
 
   #fresh(state: SampleView['state']): SampleEntity {

@@ -1,0 +1,120 @@
+import type { Clock } from '../common/clock.js';
+import type { DeviceLatency, MeasurementService } from '../devices/measurement.service.js';
+import type { ModelService } from '../models/model.service.js';
+import type { DecisionEntity } from '../reoptimize/decision.entity.js';
+import type { DecisionRepository } from '../reoptimize/decision.repository.js';
+import { LOOP_LIMITS } from '../reoptimize/loop.types.js';
+import type { Until } from './until.js';
+
+/** The budget: this share of the float build's p95, so that float misses it. */
+const BUDGET_SHARE = 0.9;
+/** So long only windows that can be trusted count; then any, and its class is said. */
+const TRUST_MS = 60_000;
+/** Budgets that are set anew where the machine's own pace, not the build, decided a canary. */
+const RETRIES = 3;
+
+/** Decisions after which nothing more comes by itself. */
+const ENDS = ['promoted', 'rolled-back', 'rejected', 'offered', 'nothing-left'];
+
+export interface SampleLoopParts {
+  readonly models: ModelService;
+  readonly measurements: MeasurementService;
+  readonly decisions: DecisionRepository;
+  readonly clock: Clock;
+  readonly until: Until;
+  readonly say: (text: string) => void;
+}
+
+interface Subject {
+  readonly modelId: string;
+  readonly deviceId: string;
+  readonly profile: string;
+  readonly floatDigest: string;
+}
+
+export interface Conclusion {
+  readonly float: DeviceLatency;
+  readonly end: DecisionEntity;
+}
+
+/**
+ * Sets a budget that float misses and waits for what the closed loop makes of it. The sample's machine builds, serves and
+ * measures at once, and may change its pace by half from one minute to the next: a budget from one pace says nothing of a
+ * build measured at another, so it follows float.
+ */
+export class SampleLoop {
+  constructor(private readonly parts: SampleLoopParts) {}
+
+  /** What the device measured since then: at least as many samples as the closed loop asks for. */
+  measured(deviceId: string, digest: string, sinceMs: number): Promise<DeviceLatency> {
+    const { clock, until } = this.parts;
+    const trustedUntilMs = clock.now().getTime() + TRUST_MS;
+    return until('the device measured it', async () => {
+      const latency = await this.#latest(deviceId, digest, sinceMs);
+      if (!latency || latency.p95Us === null || latency.n < LOOP_LIMITS.samplesMin) return null;
+      return isTrusted(latency) || clock.now().getTime() > trustedUntilMs ? latency : null;
+    });
+  }
+
+  /** @param first what float measured so far */
+  async conclude(subject: Subject, first: DeviceLatency, sinceMs: number): Promise<Conclusion> {
+    const { clock, say } = this.parts;
+    let [float, fromMs] = [first, sinceMs];
+    await this.#setBudget(subject.modelId, float);
+    for (let retriesLeft = RETRIES; ; retriesLeft--) {
+      const end = await this.#end(subject, fromMs, (seen) => (float = seen));
+      if (retriesLeft === 0 || !isPaceOf(end)) return { float, end };
+      say(`int8 missed the budget on the device; float is measured again, at the pace that the machine has now`);
+      fromMs = clock.now().getTime();
+      float = await this.measured(subject.deviceId, subject.floatDigest, fromMs);
+      await this.#setBudget(subject.modelId, float);
+    }
+  }
+
+  #end({ modelId, profile, deviceId, floatDigest }: Subject, sinceMs: number, follow: (seen: DeviceLatency) => void) {
+    const { decisions, until } = this.parts;
+    return until('the closed loop comes to a result', async () => {
+      const [latest] = await decisions.of(modelId, profile, new Date(sinceMs));
+      if (!latest) await this.#followFloat(modelId, deviceId, floatDigest, sinceMs, follow);
+      return latest && ENDS.includes(latest.action) ? latest : null;
+    });
+  }
+
+  /** A first window that others disturbed gives a budget that float itself meets later: then it is set again. */
+  async #followFloat(
+    modelId: string,
+    deviceId: string,
+    digest: string,
+    sinceMs: number,
+    follow: (seen: DeviceLatency) => void,
+  ): Promise<void> {
+    const { models, say } = this.parts;
+    const latency = await this.#latest(deviceId, digest, sinceMs);
+    const { budget } = await models.get(modelId);
+    if (!latency?.p95Us || latency.class === 'unstable' || latency.p95Us > (budget.p95Us ?? 0)) return;
+    say(`float measured again: p95 ${latency.p95Us} us (${latency.class}); the budget follows`);
+    follow(latency);
+    await this.#setBudget(modelId, latency);
+  }
+
+  async #latest(deviceId: string, digest: string, sinceMs: number): Promise<DeviceLatency | undefined> {
+    const query = { deviceIds: [deviceId], digest, since: new Date(sinceMs), scenario: 'single-stream' };
+    return (await this.parts.measurements.summary(query))[0];
+  }
+
+  async #setBudget(modelId: string, float: DeviceLatency): Promise<void> {
+    const p95Us = Math.max(1, Math.round(float.p95Us! * BUDGET_SHARE));
+    await this.parts.models.update(modelId, {
+      budget: { maxAccuracyDrop: 1, p95Us, maxSizeBytes: null },
+      autoOptimize: true,
+      // Controller, builds and device share this machine, so no window is the device's alone.
+      trustContended: true,
+    });
+  }
+}
+
+const isTrusted = ({ class: kind }: DeviceLatency): boolean => kind === 'clean' || kind === 'contended';
+
+/** A canary that was stopped by its latency alone. */
+const isPaceOf = ({ action, reason }: DecisionEntity): boolean =>
+  action === 'rolled-back' && reason.startsWith('GATE_BLOCKED: p95');
