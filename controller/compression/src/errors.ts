@@ -172,8 +172,13 @@ export const NothingPrunable = defineError<{ why: string }>(
 );
 
 /** What a pruning budget is counted in. */
-export type CostUnit = 'macs' | 'us' | 'weights';
-const COSTS: Record<CostUnit, string> = { macs: 'multiply-accumulates', us: 'latency', weights: 'weights' };
+export type CostUnit = 'macs' | 'us' | 'weights' | 'bytes';
+const COSTS: Record<CostUnit, string> = {
+  macs: 'multiply-accumulates',
+  us: 'latency',
+  weights: 'weights',
+  bytes: 'bytes',
+};
 
 export const PruneBudgetMissed = defineError<{ wanted: number; nearest: number; unit: CostUnit }>(
   'ESP_PRUNE_BUDGET_MISSED',

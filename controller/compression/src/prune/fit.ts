@@ -65,8 +65,12 @@ function retraced({ graph, shapes }: Prunable): { graph: Graph; trace: Trace } {
   return { graph: copy, trace: traceChannels(copy, shapes) };
 }
 
-/** The widths with the least error whose cost is within a share of the whole network's. */
-export async function cutToBudget(subject: Prunable, share: number, cost: CostModel): Promise<Cut> {
+/**
+ * The widths with the least error whose cost is within a share of the whole network's.
+ * @param orNearest whether the nearest will do
+ * @throws ESP_PRUNE_BUDGET_MISSED
+ */
+export async function cutToBudget(subject: Prunable, share: number, cost: CostModel, orNearest = false): Promise<Cut> {
   const whole = cost.of(subject.graph, subject.shapes);
   const budget = share * whole;
   const curves = subject.groups.map((group) =>
@@ -93,6 +97,7 @@ export async function cutToBudget(subject: Prunable, share: number, cost: CostMo
     allowed -= costOf(cut) - budget;
   }
   nearest ??= await cutTo(subject, new Map(curves.map(({ id, widths }) => [id, widths[0]!])));
+  if (orNearest) return nearest;
   throw PruneBudgetMissed({ wanted: share, nearest: costOf(nearest) / whole, unit: cost.unit });
 }
 

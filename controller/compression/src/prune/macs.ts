@@ -39,9 +39,32 @@ export const macsCost: CostModel = { unit: 'macs', ofNode: macsOf, of: totalMacs
 
 const weightsOf = (graph: Graph, node: Node): number => elementCount(graph.constantOf(node, 1)?.dims ?? [0]);
 
-/** What a file's size goes by. */
+/** What a float file's size goes by. */
 export const weightsCost: CostModel = {
   unit: 'weights',
   ofNode: weightsOf,
   of: (graph) => graph.nodes.reduce((sum, node) => sum + weightsOf(graph, node), 0),
+};
+
+/** Operators whose weights a build writes as int8, a byte each. */
+const QUANTIZED = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
+/** Of a filter beside its weights: scale, bias and the bias's scale of 4 bytes, and the zero points of 1 and 4. */
+const FILTER_BYTES = 17;
+
+const int8Of = (graph: Graph, node: Node): number => {
+  const dims = QUANTIZED.has(node.opType) ? graph.constantOf(node, 1)?.dims : undefined;
+  return dims ? elementCount(dims) + FILTER_BYTES * filtersOf(node, dims) : 0;
+};
+
+/** Places that one filter of its own makes. */
+function filtersOf(node: Node, dims: readonly number[]): number {
+  if (node.opType === 'ConvTranspose') return dims[1]! * intOf(node, 'group', 1);
+  return node.opType === 'Conv' || intOf(node, 'transB', 0) === 1 ? dims[0]! : dims.at(-1)!;
+}
+
+/** Bytes of an int8 file that go by widths. */
+export const int8Cost: CostModel = {
+  unit: 'bytes',
+  ofNode: int8Of,
+  of: (graph) => graph.nodes.reduce((sum, node) => sum + int8Of(graph, node), 0),
 };

@@ -5,25 +5,28 @@ import type { Graph } from '../onnx/graph.js';
 import { verify } from '../onnx/verify.js';
 import { type Cut, checkCut, cutTo, cutToBudget, globalWidths, uniformWidths } from './fit.js';
 import type { Groups } from './groups.js';
-import { type CostModel, macsCost, totalMacs, weightsCost } from './macs.js';
+import { type CostModel, int8Cost, macsCost, totalMacs, weightsCost } from './macs.js';
 import { type OrderOptions, orderPruning, type Prunable } from './prunable.js';
 import { refit } from './refit.js';
 import type { Trace } from './trace.js';
 
 /**
  * A share of every group's channels to remove, or of all channels wherever they cost least; a width for each group; or a
- * share of the cost to keep: multiply-accumulates, weights, or a table's latency.
+ * share of the cost to keep: multiply-accumulates, weights, bytes of the int8 file, or a table's latency.
  */
 export type PruneTarget =
   | { readonly ratio: number; readonly global?: boolean }
   | { readonly widths: ReadonlyMap<string, number> }
   | { readonly macs: number }
   | { readonly weights: number }
+  | { readonly int8: number }
   | { readonly latency: number; readonly table: LatencyTable };
 
 export interface CutOptions {
   readonly target: PruneTarget;
   readonly refit: boolean;
+  /** The nearest there is where no widths come down to the cost; an error otherwise. */
+  readonly orNearest?: boolean;
   readonly onProgress?: ((share: number, what: string) => void) | undefined;
 }
 
@@ -52,13 +55,13 @@ export interface Pruned {
  */
 export async function pruneTo(
   subject: Prunable,
-  { target, refit: withRefit, onProgress }: CutOptions,
+  { target, refit: withRefit, orNearest = false, onProgress }: CutOptions,
 ): Promise<Pruned> {
   const { graph, trace, shapes, groups, frozen, data, feeding } = subject;
   onProgress?.(0, 'choosing widths');
   const macsBefore = totalMacs(graph, shapes);
   const latency = 'table' in target ? new LatencyCosts(target.table, graph, shapes) : null;
-  const fitted = await cutFor(subject, target, latency ?? macsCost);
+  const fitted = await cutFor(subject, target, { cost: latency ?? macsCost, orNearest });
   await checkCut(subject, fitted);
   const readers = new Set(fitted.changed.flatMap(({ consumers }) => consumers.map(({ name }) => name)));
   const kept = keptChannels(trace, fitted.removed);
@@ -79,12 +82,17 @@ export async function pruneTo(
   return { graph: fitted.graph, widths, frozen, macsBefore, macsAfter: fitted.macs, predictedUs, refitted };
 }
 
-function cutFor(subject: Prunable, target: PruneTarget, cost: CostModel): Promise<Cut> {
+function cutFor(
+  subject: Prunable,
+  target: PruneTarget,
+  { cost, orNearest }: { cost: CostModel; orNearest: boolean },
+): Promise<Cut> {
   if ('widths' in target) return cutTo(subject, target.widths);
   if ('ratio' in target)
     return cutTo(subject, (target.global ? globalWidths : uniformWidths)(subject, 1 - target.ratio));
-  if ('weights' in target) return cutToBudget(subject, target.weights, weightsCost);
-  return cutToBudget(subject, 'macs' in target ? target.macs : target.latency, cost);
+  if ('weights' in target) return cutToBudget(subject, target.weights, weightsCost, orNearest);
+  if ('int8' in target) return cutToBudget(subject, target.int8, int8Cost, orNearest);
+  return cutToBudget(subject, 'macs' in target ? target.macs : target.latency, cost, orNearest);
 }
 
 /** Both steps. @throws ESP_NOTHING_PRUNABLE, ESP_PRUNE_BUDGET_MISSED, ESP_REWRITE_NOT_EXACT */

@@ -14,7 +14,7 @@ import { BUILD_OPTIONS, buildOptionsFor } from './device.js';
 import { explore, type Makers } from './explore.js';
 import { type Candidate, makeInt8 } from './int8.js';
 import { type Narrowed, narrow } from './narrow.js';
-import { type BuildOptions, type BuiltVariant, DEFAULT_MAX_DROP, DEFAULT_MINUTES } from './options.js';
+import { type BuildOptions, type BuiltVariant, DEFAULT_MAX_DROP, DEFAULT_MINUTES, isForSize } from './options.js';
 import { graphOf, makeOther, methodOf } from './other.js';
 import { type Proof, proveStep } from './prove.js';
 import { assembleReport } from './report.js';
@@ -34,8 +34,7 @@ export async function buildVariant(options: BuildOptions): Promise<BuiltVariant>
   const inputs = await readInputs(options);
   const candidate = options.recipe !== 'float' ? await quantizeStep(options, inputs, tell) : null;
   const proof = await proveStep(options, inputs, candidate, tell);
-  const isForSize = options.budgets?.sizeRatio != null;
-  const slower = !isForSize && proof.evidence.speedup !== null && proof.evidence.speedup < 1;
+  const slower = !isForSize(options) && proof.evidence.speedup !== null && proof.evidence.speedup < 1;
   if (graphOf(candidate) && slower) {
     const reason = `${methodOf(candidate)} ran at ${proof.evidence.speedup!.toFixed(2)} times the speed of float here, so float was kept.`;
     const float = await proveStep(
@@ -92,13 +91,13 @@ function narrowOnce(
   options: BuildOptions,
   { data, inputs, tell, from }: { data: Dataset; inputs: Inputs; tell: Tell; from: number },
 ): Promise<Narrowed> {
-  const { profile, table = null, weights = null, shared = ALONE } = options;
+  const { profile, table = null, sizeShare = null, shared = ALONE } = options;
   const { feeding } = inputs;
   const [maxDrop, minutes] = [options.maxDrop ?? DEFAULT_MAX_DROP, options.minutes ?? DEFAULT_MINUTES];
   const on = [graphDigest(prepared), data.spec, keyOfFeeding(feeding), profile.alignment];
-  return shared.once('narrowed', [...on, table, weights, maxDrop, minutes], () =>
+  return shared.once('narrowed', [...on, table, sizeShare, maxDrop, minutes], () =>
     narrow(prepared, {
-      ...{ profile, data, feeding, maxDrop, minutes, weights, table },
+      ...{ profile, data, feeding, maxDrop, minutes, sizeShare, table },
       onProgress: (share, what, loss) => tell('quantize', from * share, what, loss),
     }),
   );

@@ -10,12 +10,15 @@ import { type Pruned, pruneTo } from '../prune/prune.js';
 import { Session } from '../runtime/session.js';
 import { compare } from './accuracy.js';
 import { top1Of } from './top1.js';
-import { tune } from './tune.js';
+import { epochsWithin, tune } from './tune.js';
 
 /** Shares of the latency, or of the multiply-accumulates, to keep, tried in this order until accuracy gives out. */
 const SHARES = [0.85, 0.7, 0.6, 0.5, 0.4, 0.3];
 /** Trainings of one build: the narrowest network first, then a wider one. */
 export const TUNINGS_MAX = 2;
+/** Epochs that a network cut to a size has paid for, and their rate: it has more to win back than one that lost little. */
+const SHRUNK_EPOCHS_MAX = 30;
+const SHRUNK_RATE = 0.02;
 /** The part of the bar that cutting takes when training follows. */
 export const CUTTING_PART = 0.2;
 /** @param loss of a training step; null while nothing is trained */
@@ -34,6 +37,12 @@ export interface Training {
   readonly epochs: number;
 }
 
+/** Training for a size: as much as the time allows. */
+export interface Shrinking extends Omit<Training, 'epochs'> {
+  readonly sizeShare: number;
+  readonly minutes: number;
+}
+
 /** What a network is narrowed by: parts of the calibration data for fitting, judging and learning. */
 export interface Judge {
   readonly data: Dataset;
@@ -44,25 +53,24 @@ export interface Judge {
   readonly limit: number;
 }
 
-/** Cuts to a share of the weights and trains what is left; the caller asked for the size, whatever it costs. */
+/** Cuts to a share of the int8 file and trains what is left; the caller asked for the size, whatever it costs. */
 export async function shrink(
   subject: Prunable,
   teacher: Graph,
   judge: Judge,
-  { weights, ...training }: Training & { readonly weights: number },
+  { sizeShare, minutes, ...training }: Shrinking,
   onProgress?: NarrowProgress,
 ): Promise<Cut> {
   onProgress?.(0, 'removing channels', null);
-  const cutTo = (share: number): Promise<Pruned> => pruneTo(subject, { target: { weights: share }, refit: true });
-  const pruned = await cutTo(weights).catch((error: unknown) => {
-    // A size that no widths reach is answered by the nearest that they do.
-    if (!PruneBudgetMissed.is(error)) throw error;
-    return cutTo(Number(error.details.nearest));
-  });
+  // A size that no widths reach is answered by the nearest that they do.
+  const pruned = await pruneTo(subject, { target: { int8: sizeShare }, refit: true, orNearest: true });
   const told = (share: number, loss: number | null): void =>
     onProgress?.(CUTTING_PART + (1 - CUTTING_PART) * share, 'training', loss);
-  const { epochs } = training;
-  const graph = epochs > 0 ? await tune(pruned.graph, teacher, { ...training, onProgress: told }) : pruned.graph;
+  const share = pruned.macsAfter / pruned.macsBefore;
+  const allowance = { samples: training.data.n, secondsPerSample: judge.secondsPerSample, share, minutes };
+  const epochs = epochsWithin(allowance, SHRUNK_EPOCHS_MAX);
+  const learning = { ...training, epochs, rate: SHRUNK_RATE, onProgress: told };
+  const graph = epochs > 0 ? await tune(pruned.graph, teacher, learning) : pruned.graph;
   return {
     pruned: { ...pruned, graph },
     drop: judge.float - (await accuracyOf(graph, judge, subject.feeding)),

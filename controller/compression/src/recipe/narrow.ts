@@ -25,8 +25,8 @@ export interface NarrowOptions {
   readonly feeding: BatchOptions;
   /** Points of accuracy that the finished build may lose. */
   readonly maxDrop: number;
-  /** Share of the weights to keep, whatever that loses; null for as few multiply-accumulates as accuracy allows. */
-  readonly weights?: number | null;
+  /** Share to keep of what widths decide of the int8 file, whatever that loses; null for as few multiply-accumulates as accuracy allows. */
+  readonly sizeShare?: number | null;
   /** What devices measured; without one, widths are chosen by multiply-accumulates. */
   readonly table: LatencyTable | null;
   /** Time that training may take; 0 for none. */
@@ -52,8 +52,6 @@ const OFFERED_DROP = 5;
 const TUNABLE_DROP = 4;
 /** Epochs that have paid for a network that lost little. */
 const TUNED_EPOCHS_MAX = 4;
-/** Epochs that a network cut to a size has paid for: it has more to win back. */
-const SHRUNK_EPOCHS_MAX = 30;
 const FITTED_MAX = 300;
 const JUDGED_MAX = 2000;
 const JUDGED_MIN = 100;
@@ -79,22 +77,18 @@ export async function narrow(graph: Graph, options: NarrowOptions): Promise<Narr
   // them too, or its lack of memory would pass for a loss. The report's evaluation is what holds in the end.
   const learnt = data;
   const { secondsPerSample } = judge;
-  const { weights = null } = options;
+  const { sizeShare = null } = options;
   const minutes = data.labelled ? options.minutes : 0;
-  const allowance = {
-    samples: learnt.n,
-    secondsPerSample,
-    minutes: weights === null ? minutes / TUNINGS_MAX : minutes,
-  };
-  const epochs = epochsWithin(allowance, weights === null ? TUNED_EPOCHS_MAX : SHRUNK_EPOCHS_MAX);
+  const allowance = { samples: learnt.n, secondsPerSample, minutes: minutes / TUNINGS_MAX };
+  const epochs = epochsWithin(allowance, TUNED_EPOCHS_MAX);
   try {
     const subject = await orderPruning(graph, {
-      ...{ importance: 'obs', alignment: profile.alignment, tied: false, seed: feeding.seed },
+      ...{ importance: 'obs', alignment: profile.alignment, tied: sizeShare !== null, seed: feeding.seed },
       ...{ data: subset(data, run(0, fitted)), feeding: { ...feeding, limit: fitted } },
     });
-    const training = { data: learnt, feeding, epochs };
-    if (weights !== null) {
-      const cut = await shrink(subject, graph, judge, { ...training, weights }, onProgress);
+    if (sizeShare !== null) {
+      const shrinking = { data: learnt, feeding, minutes, sizeShare };
+      const cut = await shrink(subject, graph, judge, shrinking, onProgress);
       return describe(cut, judged, data.labelled, 'measured');
     }
     const part = epochs > 0 ? CUTTING_PART : 1;
@@ -107,7 +101,7 @@ export async function narrow(graph: Graph, options: NarrowOptions): Promise<Narr
     );
     const best =
       epochs > 0
-        ? await tuneNarrowest(graph, cuts, judge, training, (share, loss) =>
+        ? await tuneNarrowest(graph, cuts, judge, { data: learnt, feeding, epochs }, (share, loss) =>
             onProgress?.(part + (1 - part) * share, 'training', loss),
           )
         : (cuts.at(-1) ?? null);

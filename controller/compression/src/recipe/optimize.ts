@@ -5,11 +5,12 @@ import { parseSpec } from '../data/spec.js';
 import { SpecInvalid } from '../errors.js';
 import type { HardwareProfile } from '../hardware/profile.js';
 import { readModel } from '../onnx/codec.js';
-import { weightsCost } from '../prune/macs.js';
+import { int8Cost } from '../prune/macs.js';
 import { type Budgets, type Figures, missedBy, misses } from '../search/budgets.js';
 import { buildVariant } from './build.js';
 import type { Progress } from './options.js';
 import { type Proposal, proposeSmaller } from './propose.js';
+import { type Sizes, sizeShareFor } from './size-share.js';
 
 /** What a recipe came to. */
 export interface Point extends Figures {
@@ -74,30 +75,6 @@ export interface Optimized {
   readonly folder: string;
 }
 
-/** Aligned widths and what stays in float take so much of the room that is left for weights. */
-const ROUNDING = 0.05;
-
-/** No network is cut below this share of its weights. */
-const LEAST_SHARE = 0.02;
-
-interface Sizes {
-  readonly floatBytes: number;
-  readonly int8Bytes: number;
-  /** Weights of the network; a byte each in int8. */
-  readonly weights: number;
-}
-
-/**
- * The share of the weights that an int8 build may keep to be so many times smaller than float: what the file holds beside
- * them stays. Null where int8 alone is small enough, or no size was asked for. Pure.
- */
-export function weightsFor(sizeRatio: number | null, { floatBytes, int8Bytes, weights }: Sizes): number | null {
-  if (sizeRatio === null || int8Bytes * sizeRatio <= floatBytes) return null;
-  const beside = Math.max(0, int8Bytes - weights);
-  const room = floatBytes / sizeRatio - beside;
-  return Math.max(LEAST_SHARE, ((1 - ROUNDING) * room) / weights);
-}
-
 const RECIPES: readonly Recipe[] = ['float', 'int8', 'pruned-int8'];
 
 /** Builds each recipe into a folder of its own below `outDir`. Throws the coded errors of the builds. */
@@ -108,11 +85,13 @@ export async function optimize(options: OptimizeOptions): Promise<Optimized> {
   let side: number | null = null;
   for (const recipe of RECIPES) {
     const int8 = built.find(({ point }) => point.recipe === 'int8');
-    const isSized = recipe === 'pruned-int8' && budgets.sizeRatio !== null;
-    const weights = isSized && int8 ? weightsFor(budgets.sizeRatio, await sizesOf(build.modelPath, int8.report)) : null;
+    const compact = budgets.sizeRatio !== null;
+    const isCut = compact && recipe === 'pruned-int8' && int8;
+    const sizeShare = isCut ? sizeShareFor(budgets.sizeRatio, await sizesOf(build.modelPath, int8.report)) : null;
     const folder = path.join(outDir, recipe);
     const { report, inputs } = await buildVariant({
-      ...{ ...build, recipe, outDir: folder, calibrate: fit, evaluate: judge, maxDrop: budgets.maxDrop, weights },
+      ...{ ...build, recipe, outDir: folder, calibrate: fit, evaluate: judge, maxDrop: budgets.maxDrop },
+      ...{ compact, sizeShare },
     });
     side = sideOf(inputs);
     const point = pointOf(recipe, report);
@@ -128,8 +107,8 @@ export async function optimize(options: OptimizeOptions): Promise<Optimized> {
 }
 
 async function sizesOf(modelPath: string, { float, variant }: Report): Promise<Sizes> {
-  const weights = weightsCost.of(await readModel(modelPath), new Map());
-  return { floatBytes: float.sizeBytes, int8Bytes: variant.sizeBytes, weights };
+  const byWidths = int8Cost.of(await readModel(modelPath), new Map());
+  return { floatBytes: float.sizeBytes, int8Bytes: variant.sizeBytes, byWidths };
 }
 
 /** Side of a square image, [N, 3, S, S]. */

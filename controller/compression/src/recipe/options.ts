@@ -41,8 +41,10 @@ export interface BuildOptions {
   readonly maxDrop?: number | null;
   /** Latency that devices of the profile measured: `pruned-int8` chooses widths by it, else by multiply-accumulates. */
   readonly table?: LatencyTable | null;
-  /** Share of the weights that `pruned-int8` keeps, at whatever loss; by default as few multiply-accumulates as accuracy allows. */
-  readonly weights?: number | null;
+  /** Share that `pruned-int8` keeps of what widths decide of the file, at whatever loss; by default as few multiply-accumulates as accuracy allows. */
+  readonly sizeShare?: number | null;
+  /** The file is to be small: inner values get short names, and a build may be slower than float. */
+  readonly compact?: boolean;
   /** Time that the training of `pruned-int8` and a search may take, by default 30; 0 for no training. */
   readonly minutes?: number | null;
   /** What nodes compute in, int8 by default; `auto` tries all that the profile has. */
@@ -87,3 +89,6 @@ export interface BuiltVariant {
   /** Latency by the table, in microseconds; null without one. */
   readonly predictedUs: number | null;
 }
+
+export const isForSize = ({ compact, budgets }: Pick<BuildOptions, 'compact' | 'budgets'>): boolean =>
+  compact === true || budgets?.sizeRatio != null;

@@ -21,7 +21,7 @@ const JUDGED = 5;
 const JUDGED_MAX = 2000;
 
 /** What can be gone towards in steps. */
-export type SteppedTarget = Exclude<PruneTarget, { readonly widths: unknown }>;
+export type SteppedTarget = Exclude<PruneTarget, { readonly widths: unknown } | { readonly int8: number }>;
 
 export interface ProgressiveOptions extends Omit<OrderOptions, 'data' | 'feeding'> {
   /** Where it ends. */

@@ -6,6 +6,7 @@ import { readLocalFacts } from '../hardware/local-facts.js';
 import { fits } from '../hardware/match.js';
 import type { HardwareProfile } from '../hardware/profile.js';
 import { encodeModel, readWhole } from '../onnx/codec.js';
+import { shortenNames } from '../onnx/short-names.js';
 import { keyOfFeeding } from '../quantize/samples.js';
 import { ALONE } from '../share/shared.js';
 import type { Inputs } from './build-inputs.js';
@@ -15,7 +16,7 @@ import type { Candidate } from './int8.js';
 import { measurePair, speedupOf } from './latency.js';
 import { plannedNodes, transformedNodes } from './nodes.js';
 import { nodesAsRun } from './nodes-as-run.js';
-import type { BuildOptions } from './options.js';
+import { type BuildOptions, isForSize } from './options.js';
 import { graphOf, methodOf } from './other.js';
 import type { Evidence } from './report.js';
 import { runBoth, SessionPair } from './run-both.js';
@@ -43,7 +44,9 @@ export async function proveStep(
 ): Promise<Proof> {
   const { profile, outDir, modelName, shared = ALONE } = options;
   const [built, method] = [graphOf(candidate), methodOf(candidate)];
-  const bytes = built ? encodeModel(built) : await readWhole(options.modelPath);
+  const bytes = built
+    ? encodeModel(isForSize(options) ? shortenNames(built) : built)
+    : await readWhole(options.modelPath);
   await writeArtifact(outDir, 'model.onnx', bytes);
   const data = inputs.evaluation ?? inputs.calibration ?? (await openDataset('random:8'));
   const pair = new SessionPair(options, bytes, built ? `${modelName} ${method}` : null);

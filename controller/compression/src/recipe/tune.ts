@@ -8,21 +8,26 @@ import { train } from '../train/train.js';
 
 /** Fewer samples than this teach a network their own noise. */
 export const TUNED_SAMPLES_MIN = 1000;
-/** Forward, backward and the update of a step, in forward passes of the same samples: 3 to 3.5 were measured. */
-const STEP_IN_FORWARDS = 3.5;
+/** A step of the student in forward passes of the same samples, with the backward pass and the update; the teacher's comes to it. */
+const STUDENT_IN_FORWARDS = 2.5;
+const TEACHER_IN_FORWARDS = 1;
+
+const RATE = 0.01;
 
 export interface Allowance {
   /** Samples of the training part. */
   readonly samples: number;
-  /** Of a forward pass, on one thread. */
+  /** Of a forward pass of the teacher, on one thread. */
   readonly secondsPerSample: number;
+  /** Multiply-accumulates of the student in those of the teacher. */
+  readonly share?: number;
   readonly minutes: number;
 }
 
 /** Epochs that fit into the time, at most `most`; 0 when there is too little time or data. */
-export function epochsWithin({ samples, secondsPerSample, minutes }: Allowance, most: number): number {
+export function epochsWithin({ samples, secondsPerSample, share = 1, minutes }: Allowance, most: number): number {
   if (samples < TUNED_SAMPLES_MIN) return 0;
-  const epochSeconds = samples * secondsPerSample * STEP_IN_FORWARDS;
+  const epochSeconds = samples * secondsPerSample * (share * STUDENT_IN_FORWARDS + TEACHER_IN_FORWARDS);
   return Math.min(most, Math.floor((60 * minutes) / epochSeconds));
 }
 
@@ -30,16 +35,18 @@ export interface TuneOptions {
   readonly data: Dataset;
   readonly feeding: BatchOptions;
   readonly epochs: number;
+  /** Peak of the learning rate; by default one for a network that lost little. */
+  readonly rate?: number;
   /** @param loss of the last step; null before the first */
   readonly onProgress?: ((share: number, loss: number | null) => void) | undefined;
 }
 
 /** The schedule and rates that recovered most after a refit; the images are shifted as far as a tenth of their side. */
-const recipeFor = (epochs: number, samples: number): TrainRecipe =>
+const recipeFor = (epochs: number, rate: number, samples: number): TrainRecipe =>
   TrainRecipe.parse({
     stages: [
       {
-        ...{ name: 'distill', epochs, batch: samples >= 64 * 16 ? 64 : 32, optimizer: { rate: 0.01 } },
+        ...{ name: 'distill', epochs, batch: samples >= 64 * 16 ? 64 : 32, optimizer: { rate } },
         ...{ augment: { flip: true, shift: 3 }, distill: { weight: 0.9 } },
       },
     ],
@@ -47,10 +54,10 @@ const recipeFor = (epochs: number, samples: number): TrainRecipe =>
 
 /** @returns the student after distillation from the teacher @throws ESP_TRAINING_DIVERGED, ESP_GRADIENT_MISSING */
 export async function tune(student: Graph, teacher: Graph, options: TuneOptions): Promise<Graph> {
-  const { data, feeding, epochs, onProgress } = options;
+  const { data, feeding, epochs, rate = RATE, onProgress } = options;
   const { graph } = await train(student, {
     ...{ data, teacher, input: feeding.inputs[0]!, preprocess: feeding.preprocess, seed: feeding.seed },
-    ...{ recipe: recipeFor(epochs, data.n), workers: defaultWorkers() },
+    ...{ recipe: recipeFor(epochs, rate, data.n), workers: defaultWorkers() },
     ...{ signal: feeding.signal, onProgress: ({ share, loss }) => onProgress?.(share, loss) },
   });
   return graph;

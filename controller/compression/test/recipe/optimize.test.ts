@@ -1,5 +1,6 @@
-import { choosePoint, type Point, splitSpec, weightsFor } from '@espalier/compression/recipe/optimize';
+import { choosePoint, type Point, splitSpec } from '@espalier/compression/recipe/optimize';
 import { proposeSmaller } from '@espalier/compression/recipe/propose';
+import { sizeShareFor } from '@espalier/compression/recipe/size-share';
 import { type Budgets, misses, NO_BUDGETS } from '@espalier/compression/search/budgets';
 import t from 'tap';
 
@@ -32,13 +33,13 @@ t.test('one SPEC becomes two that share no sample', (t) => {
   t.end();
 });
 
-t.test('a size beyond int8 tells how many weights may stay', (t) => {
-  const sizes = { floatBytes: 1_100_000, int8Bytes: 310_000, weights: 270_000 };
-  t.equal(weightsFor(null, sizes), null);
-  t.equal(weightsFor(3, sizes), null, 'int8 alone is small enough');
-  const share = weightsFor(10, sizes)!;
-  t.ok(Math.abs(share - (0.95 * 70_000) / 270_000) < 1e-9, `what is beside the weights stays: ${share}`);
-  t.ok(weightsFor(1000, sizes)! > 0, 'never below nothing');
+t.test('a size beyond int8 tells what share of the widths may stay', (t) => {
+  const sizes = { floatBytes: 1_100_000, int8Bytes: 310_000, byWidths: 270_000 };
+  t.equal(sizeShareFor(null, sizes), null);
+  t.equal(sizeShareFor(3, sizes), null, 'int8 alone is small enough');
+  const share = sizeShareFor(10, sizes)!;
+  t.ok(Math.abs(share - (0.98 * 70_000) / 270_000) < 1e-9, `what is beside them stays: ${share}`);
+  t.ok(sizeShareFor(1000, sizes)! > 0, 'never below nothing');
   t.end();
 });
 
