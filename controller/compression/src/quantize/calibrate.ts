@@ -5,7 +5,7 @@ import { returningOnly } from '../passes/returning-only.js';
 import { collectGarbage } from '../runtime/collect.js';
 import { runShapes } from '../runtime/run-shapes.js';
 import { Session } from '../runtime/session.js';
-import { ALONE, graphDigest, type Shared } from '../share/shared.js';
+import { ALONE, type Shared } from '../share/shared.js';
 import type { Range } from './affine.js';
 import type { CalibrationCache, Kept } from './calibration-cache.js';
 import { type ChannelFigures, ChannelStats } from './channel-stats.js';
@@ -47,7 +47,7 @@ async function watch<Figures extends Kept>(
   const found = new Map(asked.map((value) => [value, make(value)]));
   if (samples.length === 0 || asked.length === 0) return found;
   const around = pass.around ?? asked;
-  const shapes = await shared.once('shapes', [graphDigest(graph), samplesKey(samples), around], () =>
+  const shapes = await shared.once('shapes', [graph, samplesKey(samples), around], () =>
     runShapes(graph, samples[0]!.feeds, around),
   );
   const known = around.filter((value) => shapes.has(value));
@@ -58,7 +58,7 @@ async function watch<Figures extends Kept>(
     const wanted = group.filter((value) => found.has(value));
     if (wanted.length === 0) continue;
     const names = [...wanted.map((value) => [value, what(value)]), group];
-    const summed = await shared.once('observed', [graphDigest(graph), samplesKey(samples), names], async () => {
+    const summed = await shared.once('observed', [graph, samplesKey(samples), names], async () => {
       const figures = new Map(wanted.map((value) => [value, make(value)]));
       const measure = async (): Promise<void> => {
         const tapped = cloneGraph(graph);

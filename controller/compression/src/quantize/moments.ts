@@ -5,7 +5,7 @@ import type { Node } from '../onnx/node.js';
 import { returningOnly } from '../passes/returning-only.js';
 import { collectGarbage } from '../runtime/collect.js';
 import { type Feeds, Session } from '../runtime/session.js';
-import { ALONE, graphDigest } from '../share/shared.js';
+import { ALONE } from '../share/shared.js';
 import type { Observing } from './calibrate.js';
 import type { CalibrationCache, Kept } from './calibration-cache.js';
 import { inGroups } from './groups.js';
@@ -42,7 +42,7 @@ export async function observeMoments(
   const found = new Map<string, Moments>();
   for (const group of inGroups(nodes, sizeOf, GRAM_BYTES_MAX)) {
     const names = group.map(({ name }) => name);
-    const observed = await shared.once('moments', [graphDigest(graph), samplesKey(samples), names], () =>
+    const observed = await shared.once('moments', [graph, samplesKey(samples), names], () =>
       observeGroup(graph, new Set(names), samples, cache),
     );
     for (const [node, moments] of observed) found.set(node, moments);

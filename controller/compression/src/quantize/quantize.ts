@@ -2,7 +2,7 @@ import type { LayerFigures } from '@espalier/proto';
 import type { HardwareProfile } from '../hardware/profile.js';
 import { cloneGraph } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
-import { ALONE, graphDigest } from '../share/shared.js';
+import { ALONE } from '../share/shared.js';
 import type { Range } from './affine.js';
 import { valuesAround } from './around.js';
 import { type Base, equalizeBase } from './base.js';
@@ -114,7 +114,7 @@ async function observeAndChoose(
   if (how.refine) return choose(found, { plan, unlike, profile, samples, how });
   // All that a choice rests on beside the graph: the reasons of a plan name the profile, and decide nothing.
   const { scheme, placement } = profile;
-  const on = [graphDigest(graph), samplesKey(samples.fit), planKey(placed), planKey(plan), scheme, placement.at];
+  const on = [graph, samplesKey(samples.fit), planKey(placed), planKey(plan), scheme, placement.at];
   const chosen = await shared.once('int8', [...on, how.method ?? null], () =>
     choose(found, { plan, unlike, profile, samples, how }),
   );

@@ -4,7 +4,7 @@ import { cloneGraph, encodeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
 import { verify } from '../onnx/verify.js';
 import { Session } from '../runtime/session.js';
-import { ALONE, graphDigest } from '../share/shared.js';
+import { ALONE } from '../share/shared.js';
 import type { Range } from './affine.js';
 import type { Base } from './base.js';
 import { type Observing, observeHistograms } from './calibrate.js';
@@ -13,7 +13,7 @@ import { type Insertion, insertQuantizers } from './insert.js';
 import { balancedSqnr, type Outputs } from './meter.js';
 import type { RoundedWeights } from './node-constants.js';
 import { METHODS, type Method, type Observer } from './observer.js';
-import { type Plan, WEIGHTED } from './place.js';
+import type { Plan } from './place.js';
 import { firstFloats, type Samples, samplesKey } from './samples.js';
 import { unifyRanges } from './ties.js';
 
@@ -87,7 +87,7 @@ export class Search {
   async run(tell: (share: number) => void): Promise<Built & { candidates: readonly Candidate[] }> {
     const { shared = ALONE } = this.observing;
     const { graph } = this.plain;
-    const reference = await shared.once('outputs', [graphDigest(graph), samplesKey(this.samples.check)], () =>
+    const reference = await shared.once('outputs', [graph, samplesKey(this.samples.check)], () =>
       outputsOf(graph, this.samples.check),
     );
     let best: Built | null = null;
@@ -162,20 +162,6 @@ export class Search {
     const drawnOf = (value: string): Range => observers.get(value)?.range(method) ?? none;
     return new Map([...values].map((value) => [value, base.graph.isOutput(value) ? wholeOf(value) : drawnOf(value)]));
   }
-}
-
-/** What a model returns, and all behind the last weighted layers on the way there: pooled, activated, reshaped. */
-export function scoresOf(graph: Graph): Set<string> {
-  const found = new Set<string>();
-  const open = graph.outputs.map(({ name }) => name);
-  for (let value = open.pop(); value !== undefined; value = open.pop()) {
-    if (found.has(value)) continue;
-    found.add(value);
-    const maker = graph.producer(value);
-    const inputs = maker?.inputs.filter((one) => one && !graph.constants.has(one)) ?? [];
-    if (maker && !WEIGHTED.has(maker.opType) && inputs.length === 1) open.push(inputs[0]!);
-  }
-  return found;
 }
 
 /** Outputs of a graph, a batch an element. */

@@ -7,7 +7,7 @@ import type { Graph } from '../onnx/graph.js';
 import { TRANSFORMATIONS } from '../precision/index.js';
 import { widened } from '../precision/wide.js';
 import { calibrationBatch, keyOfFeeding } from '../quantize/samples.js';
-import { ALONE, graphDigest } from '../share/shared.js';
+import { ALONE } from '../share/shared.js';
 import { type Inputs, readInputs } from './build-inputs.js';
 import { progressOf, type Tell } from './build-progress.js';
 import { BUILD_OPTIONS, buildOptionsFor } from './device.js';
@@ -94,7 +94,7 @@ function narrowOnce(
   const { profile, table = null, sizeShare = null, shared = ALONE } = options;
   const { feeding } = inputs;
   const [maxDrop, minutes] = [options.maxDrop ?? DEFAULT_MAX_DROP, options.minutes ?? DEFAULT_MINUTES];
-  const on = [graphDigest(prepared), data.spec, keyOfFeeding(feeding), profile.alignment];
+  const on = [prepared, data.spec, keyOfFeeding(feeding), profile.alignment];
   return shared.once('narrowed', [...on, table, sizeShare, maxDrop, minutes], () =>
     narrow(prepared, {
       ...{ profile, data, feeding, maxDrop, minutes, sizeShare, table },

@@ -12,7 +12,7 @@ import { type Quantized, quantize, type Refine } from '../quantize/quantize.js';
 import { type CalibrationOptions, keyOfFeeding } from '../quantize/samples.js';
 import type { Choice } from '../quantize/search.js';
 import type { Precision } from '../search/points.js';
-import { ALONE, graphDigest } from '../share/shared.js';
+import { ALONE } from '../share/shared.js';
 import { adviceFor } from './device.js';
 import type { Narrowed } from './narrow.js';
 import { prepare, quantizedNode } from './prepare.js';
@@ -64,7 +64,7 @@ export async function makeInt8(
   }
   requireBudget(original, options.feeding.inputs, options.data.n);
   const { data, feeding, shared = ALONE } = options;
-  const on = [graphDigest(original), data.spec, keyOfFeeding(feeding), profile.rewrites];
+  const on = [original, data.spec, keyOfFeeding(feeding), profile.rewrites];
   const prepared = await shared.once('prepared', on, () => prepare(original, data, feeding, rewriting(profile)));
   const narrowed = await narrowing?.(prepared.graph);
   const graph = narrowed?.graph ?? prepared.graph;

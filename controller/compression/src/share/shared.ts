@@ -4,14 +4,14 @@
  */
 import { sha256Hex } from '@espalier/proto';
 import { encodeModel } from '../onnx/codec.js';
-import type { Graph } from '../onnx/graph.js';
+import { Graph } from '../onnx/graph.js';
 
 export interface Shared {
   /** False where nobody else will ask: then only what the build itself needs is done. */
   readonly isShared: boolean;
   /**
    * The result of `make`, made once for all that name the same `what` and `on`. Who gets it must not change it.
-   * @param on everything that the result depends on, as JSON holds it
+   * @param on everything that the result depends on: what JSON holds, and graphs, which nobody changes afterwards
    */
   once<Result>(what: string, on: readonly unknown[], make: () => Promise<Result>): Promise<Result>;
 }
@@ -25,7 +25,7 @@ export function inCompany(): Shared {
   return {
     isShared: true,
     once<Result>(what: string, on: readonly unknown[], make: () => Promise<Result>): Promise<Result> {
-      const key = `${what} ${sha256Hex(new TextEncoder().encode(JSON.stringify(on)))}`;
+      const key = `${what} ${sha256Hex(new TextEncoder().encode(JSON.stringify(on, byDigest)))}`;
       const known = made.get(key) as Promise<Result> | undefined;
       if (known) return known;
       const result = make();
@@ -39,8 +39,10 @@ export function inCompany(): Shared {
 
 const digests = new WeakMap<Graph, string>();
 
-/** Of everything in a graph. Graphs that were asked for are not changed afterwards. */
-export function graphDigest(graph: Graph): string {
+const byDigest = (_key: string, value: unknown): unknown => (value instanceof Graph ? graphDigest(value) : value);
+
+/** Of everything in a graph. */
+function graphDigest(graph: Graph): string {
   const known = digests.get(graph) ?? sha256Hex(encodeModel(graph));
   digests.set(graph, known);
   return known;

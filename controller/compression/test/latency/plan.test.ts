@@ -49,14 +49,6 @@ t.test('pruning along the table keeps the latency it says, and with no labels it
   t.match(blind.notes[0], /not trained.*points of agreement with float/);
 });
 
-t.test('a size that no widths reach is answered by the nearest that they do', async (t) => {
-  const data = await openDataset(sample.calibrate);
-  const feeding = { inputs, preprocess, batchSize: 32, seed: 1 };
-  const { graph } = await prepare(await readModel(sample.model), data, { ...feeding, limit: 8 }, rewriting(profile));
-  const narrowed = await narrow(graph, { profile, feeding, data, maxDrop: 3, minutes: 0, table: null, weights: 0.01 });
-  t.ok(narrowed.isPruned, narrowed.notes.join(' '));
-});
-
 t.test('convolutions that the runtime moves to its blocked layout are found in its profile', async (t) => {
   const data = await openDataset(sample.calibrate);
   const feeding = { inputs, preprocess, batchSize: 1, seed: 1, limit: 1 };

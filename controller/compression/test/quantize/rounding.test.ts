@@ -7,7 +7,7 @@ import { stepFor, tapMoments } from '@espalier/compression/quantize/moment-taps'
 import { type Moments, observeMoments } from '@espalier/compression/quantize/moments';
 import { meanError, roundFilters } from '@espalier/compression/quantize/round';
 import { calibrationBatch, firstFloats, joined, spread } from '@espalier/compression/quantize/samples';
-import { nextChoices, scoresOf } from '@espalier/compression/quantize/search';
+import { nextChoices } from '@espalier/compression/quantize/search';
 import { settleMeans } from '@espalier/compression/quantize/settle-means';
 import { keepPairs, quantizeWeights } from '@espalier/compression/quantize/weights';
 import { Session } from '@espalier/compression/runtime/session';
@@ -185,19 +185,4 @@ t.test('means of patches are drawn to the means of their channels', async (t) =>
     settleMeans(graph, new Map([['y', moments]]), new Map([['x', { ...figures, mean: Float64Array.from(mean) }]]));
   t.strictSame([...settled([2.5, 19]).get('y')!.mean], [1.5, 2.5, 3.5, 9, 19, 29]);
   t.equal(settled([1, 2, 3]).get('y'), moments, 'another number of channels says nothing');
-});
-
-t.test('scores are what is returned, back to the last weighted layer', async (t) => {
-  const graph = tinyGraph({
-    inputs: { x: ['N', 2, 5, 5] },
-    outputs: ['y'],
-    constants: { w: noise([3, 2, 1, 1], 1) },
-    nodes: [
-      ['Relu', ['x'], ['r']],
-      ['Conv', ['r', 'w'], ['c']],
-      ['GlobalAveragePool', ['c'], ['g']],
-      ['Flatten', ['g'], ['y']],
-    ],
-  });
-  t.strictSame([...scoresOf(graph)].sort(), ['c', 'g', 'y']);
 });
