@@ -23,10 +23,11 @@ function countTap(text) {
 }
 
 /**
- * What measures nothing and starts no services runs two at a time; the rest one by one, or it would disturb itself. The
- * house's tests plant files among the sources, which programs under test would build again.
+ * What measures nothing runs two at a time; agents, journeys and faults one by one, or they would disturb what they time;
+ * the house's tests too: they plant files among the sources, which programs under test would build again.
  */
-const PURE = ['proto', 'controller/compression', 'deploy'];
+const BESIDE = ['proto', 'controller/compression', 'controller/server', 'controller/ui', 'deploy'];
+const ALONE = ['agent', 'test'];
 const testsBelow = (folder) =>
   globSync(`${folder}/**/*.test.ts`, {
     cwd: root,
@@ -59,13 +60,8 @@ async function runTests(name, args) {
 
 if (files.length > 0) await runTests('files', files);
 else {
-  const pure = PURE.flatMap(testsBelow);
-  const others = ['agent', 'controller/server', 'controller/ui', 'test'].flatMap(testsBelow);
-  await runTests('pure', ['--jobs=2', ...pure]);
-  await runTests(
-    'whole',
-    others.filter((file) => !pure.includes(file)),
-  );
+  await runTests('beside', ['--jobs=2', ...BESIDE.flatMap(testsBelow)]);
+  await runTests('alone', ALONE.flatMap(testsBelow));
 }
 rmSync(scratch, { recursive: true, force: true });
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
