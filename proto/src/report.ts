@@ -35,6 +35,8 @@ export const SearchPoint = z.object({
   bytes: z.int(),
   /** Nodes that could be quantized and were left in float. */
   floatNodes: z.array(z.string()),
+  /** Nodes whose activations have 16 bits where the others have 8. */
+  wideNodes: z.array(z.string()).default([]),
   /** No other point is at least as good in every respect. */
   isFront: z.boolean(),
   isChosen: z.boolean(),

@@ -3,6 +3,7 @@ import { importDomain } from '../onnx/domains.js';
 import type { Graph } from '../onnx/graph.js';
 import type { Node } from '../onnx/node.js';
 import { floatsOf, floatTensor } from '../onnx/tensor.js';
+import { ActivationParams, activationTypes } from './activation-params.js';
 import { type ActivationType, activationTensor, qmaxOf, quantizerDomain } from './activation-tensor.js';
 import { type Affine, affineOf, quantizeUnsigned, type Range } from './affine.js';
 import { quantizeConstants, type Tuning, untuned } from './node-constants.js';
@@ -27,33 +28,35 @@ export function insertQuantizers(
   profile: HardwareProfile,
   tuning: Tuning = untuned,
 ): Insertion {
-  const { activations: type, symmetric } = profile.scheme;
-  const affine = new Map([...ranges].map(([value, range]) => [value, affineOf(range, symmetric, qmaxOf(type))]));
-  importDomain(graph, quantizerDomain(type, graph.opset()));
-  absorbActivations(graph, plan, affine, ranges, qmaxOf(type));
+  const { activations } = profile.scheme;
+  const params = new ActivationParams(ranges, plan.fixed, profile.scheme);
+  const types = activationTypes(graph, plan, activations);
+  for (const type of new Set([activations, ...types.values()]))
+    importDomain(graph, quantizerDomain(type, graph.opset()));
+  absorbActivations(graph, plan, params);
   const kind = (node: Node) => plan.decisions.get(node.name)?.kind;
+  const typeOf = (node: Node) => types.get(node) ?? activations;
   const done = { raisedForBias: 0, raisedForPairs: 0 };
   for (const node of [...graph.nodes]) {
     if (kind(node) !== 'int8') continue;
     if (WEIGHTED.has(node.opType)) {
-      const { raisedForBias, raisedForPairs } = quantizeConstants(
-        graph,
-        node,
-        affine.get(node.inputs[0]!)!,
-        profile.scheme,
-        tuning,
-      );
+      const input = params.of(node.inputs[0]!, typeOf(node));
+      const { raisedForBias, raisedForPairs } = quantizeConstants(graph, node, input, profile.scheme, tuning);
       done.raisedForBias += raisedForBias;
       done.raisedForPairs += raisedForPairs;
-    } else quantizeConstantInputs(graph, node, type);
+    } else quantizeConstantInputs(graph, node, typeOf(node));
   }
   const inside = (node: Node) => kind(node) === 'int8' || kind(node) === 'carry';
-  for (const [value, params] of affine) {
+  for (const value of params.values) {
     const producer = graph.producer(value);
     const chosen = plan.readers?.get(value);
-    const reading = (node: Node) => (chosen ? chosen.has(node.name) : inside(node));
-    if (producer && inside(producer) && !chosen) quantizeMade(graph, producer, value, params, type);
-    else quantizeRead(graph, value, params, graph.consumers(value).filter(reading), type);
+    const readers = graph.consumers(value).filter((node) => (chosen ? chosen.has(node.name) : inside(node)));
+    const isMade = producer && inside(producer) && !chosen;
+    // Who reads in other bits than the maker's has a pair of its own behind the maker's.
+    for (const [type, reading] of Map.groupBy(readers, typeOf)) {
+      if (!isMade || type !== typeOf(producer)) quantizeRead(graph, value, params.of(value, type), reading, type);
+    }
+    if (isMade) quantizeMade(graph, producer, value, params.of(value, typeOf(producer)), typeOf(producer));
   }
   if (profile.placement.at === 'profitable-edges') {
     for (const node of [...graph.nodes]) if (node.opType === 'Pad' && kind(node) === 'carry') padQuantized(graph, node);
@@ -63,20 +66,12 @@ export function insertQuantizers(
 }
 
 /** Removes Relu and Clip that quantization does itself: their producer makes their output. */
-function absorbActivations(
-  graph: Graph,
-  plan: Plan,
-  affine: Map<string, Affine>,
-  ranges: ReadonlyMap<string, Range>,
-  qmax: number,
-): void {
+function absorbActivations(graph: Graph, plan: Plan, params: ActivationParams): void {
   for (const node of [...graph.nodes]) {
     if (plan.decisions.get(node.name)?.kind !== 'absorbed') continue;
     const bounds = node.opType === 'Relu' ? { min: 0, max: Number.POSITIVE_INFINITY } : clipBounds(graph, node)!;
     const output = node.outputs[0]!;
-    const range = ranges.get(output)!;
-    const kept = { min: Math.max(range.min, bounds.min), max: Math.min(range.max, bounds.max) };
-    affine.set(output, affineOf(kept, false, qmax));
+    params.clip(output, bounds);
     graph.change(graph.producer(node.inputs[0]!)!, { outputs: [output] });
     graph.remove(node);
   }

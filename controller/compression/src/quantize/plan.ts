@@ -4,11 +4,11 @@ import { elementCount, floatsOf, numbersOf } from '../onnx/tensor.js';
 import type { Range } from './affine.js';
 
 /**
- * What becomes of a node: an int8 kernel, int8 data carried through, gone into its producer, computed
+ * What becomes of a node: an int8 kernel, for the reason `wide` with activations of 16 bits, int8 data carried through, gone into its producer, computed
  * there by the device's compiler although it still stands in the graph, or float for a reason.
  */
 export type Decision =
-  | { readonly kind: 'int8' }
+  | { readonly kind: 'int8'; readonly wide?: string }
   | { readonly kind: 'carry' }
   | { readonly kind: 'absorbed' }
   | { readonly kind: 'fused' }
@@ -30,12 +30,21 @@ export interface Plan {
 /** What a plan decides, without the reasons: two with the same key give the same graph. */
 export const planKey = ({ decisions, values, ties, fixed, readers }: Plan): string =>
   JSON.stringify([
-    [...decisions].map(([node, { kind }]) => [node, kind]),
+    [...decisions].map(([node, one]) => [node, one.kind, one.kind === 'int8' && one.wide !== undefined]),
     [[...values], ties, [...fixed]],
     readers ? [...readers].map(([value, names]) => [value, [...names]]) : null,
   ]);
 
 export const WEIGHTED: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
+
+/** The plan with these nodes' activations in 16 bits, each for its reason; the others stay as they are. Pure. */
+export function raised(plan: Plan, reasons: ReadonlyMap<string, string>): Plan {
+  const decisions = [...plan.decisions].map(([node, one]): [string, Decision] => {
+    const wide = reasons.get(node);
+    return [node, one.kind === 'int8' && wide !== undefined ? { kind: 'int8', wide } : one];
+  });
+  return { ...plan, decisions: new Map(decisions) };
+}
 
 export const float = (reason: string): Decision => ({ kind: 'float', reason });
 

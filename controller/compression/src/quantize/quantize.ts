@@ -14,7 +14,8 @@ import { layersOf } from './layers.js';
 import { observeMoments } from './moments.js';
 import { METHODS, type Method } from './observer.js';
 import { type Plan, placeQuantizers, planKey, WEIGHTED } from './place.js';
-import { whyNotWeighted } from './plan.js';
+import { raised, whyNotWeighted } from './plan.js';
+import { reliefOf } from './relief.js';
 import {
   type CalibrationOptions,
   drawSamples,
@@ -40,18 +41,18 @@ export interface Quantized {
   readonly layers: readonly LayerFigures[];
 }
 
-/** A finished choice, of which builds with other nodes in float can be made. */
+/** A finished choice, of which builds can be made in which some nodes have more than 8 bits. */
 export interface Refinable {
   /** The float graph that builds are written from. */
   readonly float: Graph;
   readonly plan: Plan;
   readonly best: Built;
   readonly samples: Samples;
-  /** The same choice with these nodes in float, each for its reason; null where no node would be int8 any more. */
-  without(excluded: ReadonlyMap<string, string>): Promise<(Written & { readonly plan: Plan }) | null>;
+  /** The same choice with these nodes relieved, each for its reason; null where no node would be int8 any more. See {@link reliefOf}. */
+  relieve(nodes: ReadonlyMap<string, string>): Promise<(Written & { readonly plan: Plan }) | null>;
 }
 
-/** Decides which nodes stay float although they could be int8, each with the reason. */
+/** Decides which nodes are relieved of 8 bits, each with the reason. */
 export type Refine = (found: Refinable) => Promise<ReadonlyMap<string, string>>;
 
 /** Floats of inputs that the moments are taken over. */
@@ -149,13 +150,16 @@ async function choose(seen: Base, { plan, unlike, profile, samples, how }: Given
   });
   const plain = { ...found, graph: quantized, plan };
   if (!refine) return withLayers(plain);
-  const without: Refinable['without'] = async (excluded) => {
-    const other = placeQuantizers(graph, profile, new Map([...unlike, ...excluded]));
+  const relieve: Refinable['relieve'] = async (nodes) => {
+    const other =
+      reliefOf(profile) === 'int16'
+        ? raised(plan, nodes)
+        : placeQuantizers(graph, profile, new Map([...unlike, ...nodes]));
     return hasInt8(other) ? { ...(await search.write(best.choice, other)), plan: other } : null;
   };
-  const excluded = await refine({ float: search.baseOf(best.choice).graph, plan, best, samples, without });
+  const nodes = await refine({ float: search.baseOf(best.choice).graph, plan, best, samples, relieve });
   tell(1);
-  const refined = excluded.size > 0 ? await without(excluded) : null;
+  const refined = nodes.size > 0 ? await relieve(nodes) : null;
   return withLayers(refined ? { ...plain, ...refined } : plain);
 }
 

@@ -10,6 +10,7 @@ import { finishing, runPasses } from '../passes/index.js';
 import { isOffered } from '../precision/index.js';
 import type { Refine } from '../quantize/quantize.js';
 import { evaluationBatch } from '../quantize/samples.js';
+import { relievedOf } from '../report/format.js';
 import { type Budgets, misses, NO_BUDGETS } from '../search/budgets.js';
 import { type FallbackOptions, floatPoint, type Tried } from '../search/builds.js';
 import { Deadline } from '../search/deadline.js';
@@ -84,7 +85,7 @@ async function walkInt8(
     front.notes.push(...notes);
     const chosen = chosenOf(tried, front.points[0]!, budgets);
     best = chosen?.point;
-    return chosen?.excluded ?? new Map();
+    return chosen?.relieved ?? new Map();
   });
   front.offer(best ?? null, candidate);
 }
@@ -126,7 +127,7 @@ class Front {
     }
     const { speedup, ...figures } = await this.judge.judge(encodeModel(graph));
     const load = speedup === null ? 1 : 1 / speedup;
-    const point: Point = { ...figures, precision, speedup, load, floatNodes: [] };
+    const point: Point = { ...figures, precision, speedup, load, floatNodes: [], wideNodes: [] };
     this.add(point);
     this.offer(point, candidate);
   }
@@ -141,7 +142,7 @@ class Front {
       ...{ basis: data.labelled ? 'labels' : 'agreement', n: judge.n, budgets, met, why },
       points: points.map((one) => ({
         ...{ precision: one.precision, drop: one.drop, sqnrDb: one.sqnrDb, speedup: one.speedup, p50Us: one.p50Us },
-        ...{ bytes: one.bytes, floatNodes: [...one.floatNodes] },
+        ...{ bytes: one.bytes, floatNodes: [...one.floatNodes], wideNodes: [...one.wideNodes] },
         ...{ isFront: front.has(one), isChosen: one === point },
       })),
     };
@@ -170,8 +171,9 @@ const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' :
 
 /** A sentence on the point that was taken. */
 function whyChosen(point: Point, met: boolean, { points, budgets, floatBytes, judge, data, isHere }: Outcome): string {
-  const nodes = point.floatNodes.length > 0 ? ` with ${count(point.floatNodes.length, 'node')} in float` : '';
-  const name = point.precision === 'float' ? 'Float was kept' : `${point.precision}${nodes} was taken`;
+  const nodes = relievedOf(point, 'node');
+  const name =
+    point.precision === 'float' ? 'Float was kept' : `${point.precision}${nodes && ` with ${nodes}`} was taken`;
   const basis = data.labelled ? 'points of top-1 lost' : '% of the first classes changed';
   const speed = point.speedup === null ? '' : `, ${point.speedup.toFixed(2)} times as fast`;
   const figures = `${point.drop.toFixed(2)} ${basis}, ${point.sqnrDb.toFixed(1)} dB${speed} on ${judge.n} calibration samples`;

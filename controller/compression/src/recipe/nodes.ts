@@ -93,9 +93,13 @@ export function plannedNodes({ graph, plan }: { graph: Graph; plan: Plan }): Nod
     const decision = plan.decisions.get(name);
     if (decision?.kind === 'absorbed' || decision?.kind === 'fused') return [];
     const reason = decision?.kind === 'float' ? decision.reason : null;
-    return [{ name, op, precision: reason === null ? 'int8' : 'float32', share: null, reason }];
+    const wide = decision?.kind === 'int8' ? (decision.wide ?? null) : null;
+    const precision = reason !== null ? 'float32' : wide !== null ? 'int8-16' : 'int8';
+    return [{ name, op, precision, share: null, reason: reason ?? wide }];
   });
-  const floatNodes = nodes.flatMap(({ name: node, op, reason }) => (reason === null ? [] : [{ node, op, reason }]));
+  const floatNodes = nodes.flatMap(({ name: node, op, precision, reason }) =>
+    precision === 'float32' && reason !== null ? [{ node, op, reason }] : [],
+  );
   return { nodes, floatNodes, missed: [] };
 }
 

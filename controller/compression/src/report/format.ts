@@ -1,4 +1,5 @@
-import type { Report } from '@espalier/proto';
+import type { Report, SearchPoint } from '@espalier/proto';
+import { RELIEVED } from '../quantize/relief.js';
 
 /** Figures as people read them; what was not measured says so. */
 export const percent = (value: number | null): string => (value === null ? 'no labels' : `${value.toFixed(2)} %`);
@@ -51,3 +52,12 @@ export function findings(report: Report): string[] {
   for (const [output, db] of Object.entries(sqnrDb ?? {})) lines.push(`SQNR of ${output}: ${db.toFixed(1)} dB.`);
   return lines;
 }
+
+/** "3 in float", "2 at 16 bits", or nothing where every node that can be is int8. @param noun "node": "3 nodes in float" */
+export function relievedOf({ floatNodes, wideNodes }: Relieved, noun = ''): string {
+  const [nodes, relief] = wideNodes.length > 0 ? [wideNodes, RELIEVED.int16] : [floatNodes, RELIEVED.float];
+  const many = noun && nodes.length !== 1 ? ` ${noun}s` : noun && ` ${noun}`;
+  return nodes.length > 0 ? `${nodes.length}${many} ${relief}` : '';
+}
+
+type Relieved = { readonly [Key in 'floatNodes' | 'wideNodes']: readonly SearchPoint[Key][number][] };

@@ -1,5 +1,5 @@
 import type { Report, SearchPoint, SearchRecord } from '@espalier/proto';
-import { bytes, comparisonRows, findings, timeShare, times } from './format.js';
+import { bytes, comparisonRows, findings, relievedOf, timeShare, times } from './format.js';
 import { layersChart, worstLayers } from './layers.js';
 import { paretoCharts } from './pareto.js';
 import { escapeHtml } from './svg.js';
@@ -52,12 +52,12 @@ function searched(search: SearchRecord): string {
   const { points, why, basis } = search;
   const lost = basis === 'labels' ? 'Top-1 lost' : 'Changed';
   const rowOf = (point: SearchPoint): string => {
-    const { precision, floatNodes, drop, sqnrDb, speedup, bytes: size, isChosen } = point;
+    const { precision, drop, sqnrDb, speedup, bytes: size, isChosen } = point;
     const noise = precision === 'float' ? '' : `${sqnrDb.toFixed(1)} dB`;
-    const cells = [precision, String(floatNodes.length), `${drop.toFixed(2)} %`, noise, times(speedup), bytes(size)];
+    const cells = [precision, relievedOf(point), `${drop.toFixed(2)} %`, noise, times(speedup), bytes(size)];
     return row([...cells, isChosen ? 'chosen' : ''], 'td', isChosen ? 'chosen' : '');
   };
-  const head = row(['Precision', 'In float', lost, 'SQNR', 'Speed', 'Size', ''], 'th');
+  const head = row(['Precision', 'Beside int8', lost, 'SQNR', 'Speed', 'Size', ''], 'th');
   const rows = (some: readonly SearchPoint[]): string =>
     `<div class="wide figures"><table><thead>${head}</thead><tbody>${some.map(rowOf).join('\n')}</tbody></table></div>`;
   const [best, others] = [points.filter(isShown), points.filter((point) => !isShown(point))];

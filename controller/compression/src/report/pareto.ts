@@ -1,6 +1,6 @@
 /** The builds of a search as charts: accuracy against speed, with what the budgets ask for. */
 import type { SearchPoint, SearchRecord } from '@espalier/proto';
-import { bytes, times } from './format.js';
+import { bytes, relievedOf, times } from './format.js';
 import { axisOf, escapeHtml, type Frame, framed, MARGIN } from './svg.js';
 
 const [WIDTH, HEIGHT] = [440, 270];
@@ -10,8 +10,7 @@ interface Measure {
   of(point: SearchPoint): number;
 }
 
-const labelOf = ({ precision, floatNodes }: SearchPoint): string =>
-  floatNodes.length > 0 ? `${precision}, ${floatNodes.length} in float` : precision;
+const labelOf = (point: SearchPoint): string => [point.precision, relievedOf(point)].filter(Boolean).join(', ');
 
 const tip = (point: SearchPoint): string =>
   `${labelOf(point)}: drop ${point.drop.toFixed(2)}, ${point.sqnrDb.toFixed(1)} dB, ${times(point.speedup)}, ${bytes(point.bytes)}`;

@@ -7,6 +7,7 @@ export interface FrontPoint {
   readonly speedup: number | null;
   readonly bytes: number;
   readonly floatNodes: readonly string[];
+  readonly wideNodes: readonly string[];
   readonly chosen: boolean;
 }
 
@@ -60,7 +61,7 @@ export function summarize(report: Report): Summary {
 const frontOf = ({ points }: SearchRecord): FrontPoint[] =>
   points
     .filter(({ isFront, isChosen }) => isFront || isChosen)
-    .map(({ precision, drop, sqnrDb, speedup, bytes, floatNodes, isChosen }) => ({
+    .map(({ precision, drop, sqnrDb, speedup, bytes, floatNodes, wideNodes, isChosen }) => ({
       ...{ precision, drop: rounded(drop, 2), sqnr_db: rounded(sqnrDb, 2) },
-      ...{ speedup: speedup === null ? null : rounded(speedup, 3), bytes, floatNodes, chosen: isChosen },
+      ...{ speedup: speedup === null ? null : rounded(speedup, 3), bytes, floatNodes, wideNodes, chosen: isChosen },
     }));

@@ -4,6 +4,7 @@ import { totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { ModelInvalid, RuntimeCrashed, RuntimeRefused } from '../errors.js';
 import type { Graph } from '../onnx/graph.js';
+import { TimeKeeper } from './overtime.js';
 import type { Ports, ProbeAnswer } from './probe-protocol.js';
 import { contradiction } from './trial.js';
 
@@ -12,6 +13,7 @@ const PAGE_BYTES = 4096;
 const WATCH_MS = 50;
 
 export interface ProbeLimits {
+  /** On the processor; see {@link overtime}. */
   readonly timeMs: number;
   /** Resident memory. */
   readonly memoryBytes: number;
@@ -43,11 +45,12 @@ export async function probeModel(file: string, limits: ProbeLimits): Promise<Por
     stop.why = why;
     child.kill('SIGKILL');
   };
-  const timer = setTimeout(() => end(`it was not done after ${Math.round(limits.timeMs / 1000)} s`), limits.timeMs);
-  const watch = setInterval(
-    () => void overMemory(child, limits.memoryBytes).then((over) => over && end(over)),
-    WATCH_MS,
-  );
+  const keeper = new TimeKeeper(child.pid, limits.timeMs);
+  const look = async (): Promise<void> => {
+    const over = (await overMemory(child, limits.memoryBytes)) ?? (await keeper.check());
+    if (over) end(over);
+  };
+  const watch = setInterval(() => void look(), WATCH_MS);
   try {
     const { answer, how } = await answerOf(child);
     if (!answer) throw RuntimeCrashed({ model: file, why: stop.why ?? how });
@@ -56,7 +59,6 @@ export async function probeModel(file: string, limits: ProbeLimits): Promise<Por
     if (why) throw ModelInvalid({ path: file, why });
     return answer.ports;
   } finally {
-    clearTimeout(timer);
     clearInterval(watch);
   }
 }

@@ -3,6 +3,7 @@ import type { HardwareProfile } from '../hardware/profile.js';
 import { encodeModel } from '../onnx/codec.js';
 import type { Graph } from '../onnx/graph.js';
 import type { Refinable } from '../quantize/quantize.js';
+import { RELIEVED, reliefOf } from '../quantize/relief.js';
 import type { Budgets } from './budgets.js';
 import type { Deadline } from './deadline.js';
 import type { Judge } from './judge.js';
@@ -26,7 +27,7 @@ export interface FallbackOptions {
 /** A measured build, and how to make it again. */
 export interface Tried {
   readonly point: Point;
-  readonly excluded: ReadonlyMap<string, string>;
+  readonly relieved: ReadonlyMap<string, string>;
   readonly groups: readonly Measured[];
 }
 
@@ -43,29 +44,32 @@ export class Builds {
     const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
     const cost = price > 0 ? `${percent(price)} of float’s time` : 'no time';
     const [it, takes] = group.heads.length > 1 ? [group.name, 'take'] : ['it', 'takes'];
-    return `in float ${it} ${takes} ${percent(gain)} of the outputs’ noise away, for ${cost} (${this.prices.from})`;
+    const relief = RELIEVED[reliefOf(this.options.profile) ?? 'float'];
+    return `${relief} ${it} ${takes} ${percent(gain)} of the outputs’ noise away, for ${cost} (${this.prices.from})`;
   }
 
-  /** Measures int8 with these groups in float, once. */
+  /** Measures int8 with these groups relieved, once. */
   async measure(groups: readonly Measured[]): Promise<Tried> {
-    const { found, judge, finish, onPoint, floatBytes } = this.options;
-    const excluded = new Map<string, string>();
+    const { found, judge, finish, onPoint, floatBytes, profile } = this.options;
+    const relieved = new Map<string, string>();
     for (const one of groups) {
-      for (const node of one.group.nodes) if (!excluded.has(node)) excluded.set(node, this.reason(one));
+      for (const node of one.group.nodes) if (!relieved.has(node)) relieved.set(node, this.reason(one));
     }
     const isSame = (tried: Tried): boolean =>
-      tried.excluded.size === excluded.size && [...excluded.keys()].every((name) => tried.excluded.has(name));
+      tried.relieved.size === relieved.size && [...relieved.keys()].every((name) => tried.relieved.has(name));
     const before = this.tried.find(isSame);
     if (before) return before;
-    const floatNodes = [...new Set(groups.flatMap(({ group }) => group.heads))];
-    const written = await found.without(excluded);
-    if (!written) return this.keep({ point: { ...floatPoint(floatBytes), floatNodes }, excluded, groups });
+    const heads = [...new Set(groups.flatMap(({ group }) => group.heads))];
+    const isWide = reliefOf(profile) === 'int16';
+    const nodes = { floatNodes: isWide ? [] : heads, wideNodes: isWide ? heads : [] };
+    const written = await found.relieve(relieved);
+    if (!written) return this.keep({ point: { ...floatPoint(floatBytes), ...nodes }, relieved, groups });
     finish(written.graph);
     const { drop, sqnrDb, speedup, p50Us, bytes } = await judge.judge(encodeModel(written.graph));
     const load = speedup === null ? this.foretold(groups) : 1 / speedup;
-    const point: Point = { precision: 'int8', drop, sqnrDb, speedup, p50Us, bytes, floatNodes, load };
+    const point: Point = { precision: 'int8', drop, sqnrDb, speedup, p50Us, bytes, ...nodes, load };
     onPoint(point);
-    return this.keep({ point, excluded, groups });
+    return this.keep({ point, relieved, groups });
   }
 
   private keep(tried: Tried): Tried {
@@ -83,5 +87,5 @@ export class Builds {
 /** Float itself, as a point. */
 export const floatPoint = (bytes: number, p50Us: number | null = null): Point => ({
   ...{ precision: 'float', drop: 0, sqnrDb: 200, speedup: p50Us === null ? null : 1, p50Us, bytes },
-  ...{ floatNodes: [], load: 1 },
+  ...{ floatNodes: [], wideNodes: [], load: 1 },
 });

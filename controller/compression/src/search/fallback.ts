@@ -1,4 +1,6 @@
-/** Which nodes of an int8 build stay float: measured for what they bring and what they cost, under budgets and a time. */
+/** Which nodes of an int8 build get more than 8 bits: measured for what they bring and what they cost, under budgets and a time. */
+
+import { RELIEVED, reliefOf } from '../quantize/relief.js';
 import { missedBy, misses, NO_BUDGETS } from './budgets.js';
 import { Builds, type FallbackOptions, type Tried } from './builds.js';
 import { figuresOf, type Point } from './points.js';
@@ -14,7 +16,7 @@ export interface Fallback {
 /** Share of the time that finding out what each node brings may take. */
 const MEASURING_SHARE = 0.5;
 
-/** Builds and measures int8 with more and more nodes in float, the worthiest first. The first one tried has none. */
+/** Builds and measures int8 with more and more nodes relieved, the worthiest first. The first one tried has none. */
 export async function walkFallback(options: FallbackOptions): Promise<Fallback> {
   const { found, deadline } = options;
   const groups = groupsOf(found.float, found.plan);
@@ -24,9 +26,10 @@ export async function walkFallback(options: FallbackOptions): Promise<Fallback> 
   });
   const builds = new Builds(options, prices);
   const { point } = await builds.measure([]);
-  const turn = new Turn(options);
-  if (options.profile.placement.at === 'all-edges') {
-    return { tried: builds.tried, notes: [`${options.profile.id} computes in integers only, so no node stays float.`] };
+  const turn = new Turn(options, RELIEVED[reliefOf(options.profile) ?? 'float']);
+  const relief = reliefOf(options.profile);
+  if (relief === null) {
+    return { tried: builds.tried, notes: [`${options.profile.id} computes with 8 bits only, so no node has more.`] };
   }
   const why = turn.whyNone(point);
   if (why) return { tried: builds.tried, notes: [why] };
@@ -35,7 +38,7 @@ export async function walkFallback(options: FallbackOptions): Promise<Fallback> 
   const ranked = byWorth(all);
   await climb(builds, meter, ranked, turn, options);
   await trim(builds, ranked, options);
-  const notes = [noteOf(groups, all, ranked, prices)];
+  const notes = [noteOf(groups, all, ranked, prices, RELIEVED[relief])];
   return { tried: builds.tried, notes };
 }
 
@@ -58,7 +61,7 @@ async function climb(
   for (const next of ranked) {
     if (deadline.isOver() || slow > TOO_SLOW_MAX) return;
     const more = [...kept, next];
-    const lower = await meter.without(more.map(({ group }) => group));
+    const lower = await meter.relieved(more.map(({ group }) => group));
     if (lower === null || lower > noise * (1 - EARNED)) continue;
     const { point } = await builds.measure(more);
     if (turn.isSlow(point)) slow++;
@@ -69,7 +72,10 @@ async function climb(
 
 /** Where the budgets turn the search round. */
 class Turn {
-  constructor(private readonly options: Pick<FallbackOptions, 'budgets' | 'floatBytes'>) {}
+  constructor(
+    private readonly options: Pick<FallbackOptions, 'budgets' | 'floatBytes'>,
+    private readonly relief: string,
+  ) {}
 
   /** No time is left to spend on accuracy. */
   isSlow(point: Point): boolean {
@@ -87,10 +93,10 @@ class Turn {
     );
   }
 
-  /** Why no node is to stay float, or null. */
+  /** Why no node is to be relieved, or null. */
   whyNone(plain: Point): string | null {
-    if (this.isDone(plain)) return 'int8 throughout keeps to the accuracy, so no node was left in float.';
-    return this.isSlow(plain) ? 'int8 throughout has no time to spare, so no node was left in float.' : null;
+    if (this.isDone(plain)) return `int8 throughout keeps to the accuracy, so no node was left ${this.relief}.`;
+    return this.isSlow(plain) ? `int8 throughout has no time to spare, so no node was left ${this.relief}.` : null;
   }
 }
 
@@ -123,9 +129,10 @@ function noteOf(
   all: readonly Measured[],
   ranked: readonly Measured[],
   { from }: Prices,
+  relief: string,
 ): string {
   const top = ranked.slice(0, 3).map(({ group, gain }) => `${group.name} ${(100 * gain).toFixed(0)} %`);
   const noisiest = top.length > 0 ? `; most of the outputs’ noise comes from ${top.join(', ')}` : '';
   const over = all.length < groups.length ? ' before the time was over' : '';
-  return `Of ${groups.length} int8 nodes ${Math.min(all.length, groups.length)} were left in float one at a time${over}${noisiest}. Prices: ${from}.`;
+  return `Of ${groups.length} int8 nodes ${Math.min(all.length, groups.length)} were left ${relief} one at a time${over}${noisiest}. Prices: ${from}.`;
 }

@@ -18,6 +18,8 @@ export interface Point {
   readonly bytes: number;
   /** Nodes that could be quantized and were left in float. */
   readonly floatNodes: readonly string[];
+  /** Nodes whose activations have 16 bits where the others have 8. */
+  readonly wideNodes: readonly string[];
   /** Time as a share of float's: measured, or where it cannot be, as the profile and the work of the nodes foretell. */
   readonly load: number;
 }

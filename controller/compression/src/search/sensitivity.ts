@@ -1,4 +1,4 @@
-/** What each node brings when it is left in float, measured. */
+/** What each node brings when it has more than 8 bits, measured. */
 import type { Graph } from '../onnx/graph.js';
 import { layerNoise } from '../quantize/layer-noise.js';
 import { balancedSqnr, type Outputs } from '../quantize/meter.js';
@@ -25,15 +25,15 @@ export class Meter {
     return noiseOf(balancedSqnr(this.reference, await outputsOf(graph, check), sizes));
   }
 
-  /** With these groups in float; null where nothing would be int8. */
-  async without(groups: readonly Group[]): Promise<number | null> {
+  /** With these groups relieved; null where nothing would be int8. */
+  async relieved(groups: readonly Group[]): Promise<number | null> {
     const nodes = groups.flatMap((group) => group.nodes);
-    const written = await this.found.without(new Map(nodes.map((node) => [node, 'being measured'])));
+    const written = await this.found.relieve(new Map(nodes.map((node) => [node, 'being measured'])));
     return written && this.noise(written.graph);
   }
 }
 
-/** Leaves out one group at a time, those where the noise grows most first; stops when the time is over. */
+/** Relieves one group at a time, those where the noise grows most first; stops when the time is over. */
 export async function measureGroups(
   found: Refinable,
   meter: Meter,
@@ -46,7 +46,7 @@ export async function measureGroups(
   const single = await byAddedNoise(found, groups);
   for (const group of [...single, ...pairsOf(found.float, single)]) {
     if (deadline.isOver()) break;
-    const noise = await meter.without([group]);
+    const noise = await meter.relieved([group]);
     if (noise === null) continue;
     measured.push({
       group,

@@ -4,8 +4,9 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { buildVariant } from '@espalier/compression';
 import { loadProfiles, profileById } from '@espalier/compression/hardware/load';
-import { encodeModel } from '@espalier/compression/onnx/codec';
+import { encodeModel, readModel } from '@espalier/compression/onnx/codec';
 import type { Graph } from '@espalier/compression/onnx/graph';
+import { Type } from '@espalier/compression/onnx/tensor';
 import { layerNoise } from '@espalier/compression/quantize/layer-noise';
 import { outputsOf } from '@espalier/compression/quantize/search';
 import { NO_BUDGETS } from '@espalier/compression/search/budgets';
@@ -112,6 +113,32 @@ t.test('within budgets', async (t) => {
     t.ok(report.floatNodes.some(({ reason }) => /noise away, for .* of float’s time \(multiply-acc/.test(reason)));
     t.match(why, /calibration samples/);
   });
+
+  t.test(
+    'hardware with 16-bit activations gives them to the few nodes that need them, and stays integer',
+    async (t) => {
+      const { report } = await build({
+        profile: profileById('qualcomm-htp', profiles),
+        budgets: { ...NO_BUDGETS, maxDrop: 15 },
+      });
+      const { points, met, why } = report.search!;
+      const chosen = points.find(({ isChosen }) => isChosen)!;
+      const [plain] = points.filter(({ precision, wideNodes }) => precision === 'int8' && wideNodes.length === 0);
+      t.ok(plain!.drop > 15, `int8 alone changes ${plain!.drop} %`);
+      t.ok(met && chosen.drop <= 15, why);
+      t.ok(chosen.wideNodes.length > 0 && chosen.wideNodes.length < 4, `${chosen.wideNodes}`);
+      t.strictSame(chosen.floatNodes, []);
+      t.match(why, /int8 with \d nodes? at 16 bits was taken/);
+      const wide = report.nodes.filter(({ precision }) => precision === 'int8-16');
+      t.strictSame(wide.map(({ name }) => name).sort(), [...chosen.wideNodes].sort());
+      t.match(wide[0]!.reason, /at 16 bits .* noise away/);
+      const graph = await readModel(path.join(dir, 'out', 'model.onnx'));
+      const types = graph.nodes
+        .filter(({ opType }) => opType === 'QuantizeLinear')
+        .map((node) => graph.constantOf(node, 2)!.type);
+      t.ok(types.includes(Type.UINT16) && types.includes(Type.INT8), 'both widths are in the file');
+    },
+  );
 
   t.test('without time the plain int8 build is measured, and nothing else', async (t) => {
     const { report } = await build({ budgets: { ...NO_BUDGETS, maxDrop: 0 }, minutes: 0 });

@@ -6,6 +6,7 @@ import t from 'tap';
 
 const point = (parts: Partial<Point>): Point => ({
   ...{ precision: 'int8', drop: 0, sqnrDb: 30, speedup: 2, p50Us: 500, bytes: 250, floatNodes: [], load: 0.5 },
+  wideNodes: [],
   ...parts,
 });
 const float = point({ precision: 'float', sqnrDb: 200, speedup: 1, p50Us: 1000, bytes: 1000, load: 1 });

@@ -7,7 +7,7 @@ import type { Graph } from '@espalier/compression/onnx/graph';
 import type { Tensor } from '@espalier/compression/onnx/tensor';
 import { preparation, runPasses } from '@espalier/compression/passes/index';
 import { SqnrMeter } from '@espalier/compression/quantize/meter';
-import { type Quantized, quantize } from '@espalier/compression/quantize/quantize';
+import { type Quantized, quantize, type Refine } from '@espalier/compression/quantize/quantize';
 import type { CalibrationOptions } from '@espalier/compression/quantize/samples';
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { run } from './tiny.ts';
@@ -49,6 +49,7 @@ export async function quantizeTiny(
   samples: readonly Record<string, Tensor>[],
   profileId = 'x64-avx512-vnni',
   more: Partial<CalibrationOptions> = {},
+  refine: Refine | null = null,
 ): Promise<Quantized & { prepared: Graph }> {
   const prepared = cloneGraph(graph);
   runPasses(prepared, preparation);
@@ -59,7 +60,7 @@ export async function quantizeTiny(
   }));
   const feeding = { inputs, preprocess: null, batchSize: 4, seed: 1 };
   const options = { data: dataOf(samples), feeding, ...more };
-  const quantized = await quantize(prepared, profileById(profileId, profiles), options);
+  const quantized = await quantize(prepared, profileById(profileId, profiles), options, refine);
   if (!quantized) throw new Error('nothing was quantized');
   return { ...quantized, prepared };
 }
