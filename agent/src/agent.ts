@@ -1,6 +1,13 @@
 /** The agent of an enrolled device: everything put together, started and stopped. */
 import path from 'node:path';
-import { type CodedError, canonicalDigest, DesiredState, type Facts, type TimingOrder } from '@espalier/proto';
+import {
+  type CodedError,
+  canonicalDigest,
+  DesiredState,
+  type Facts,
+  type SamplingOrder,
+  type TimingOrder,
+} from '@espalier/proto';
 import { type BackoffLimits, fullJitterMs, nextAttempt, sleep } from './common/backoff.js';
 import { FlooredClock } from './common/clock.js';
 import { readIfThere, writeDurably } from './common/files.js';
@@ -18,6 +25,9 @@ import { Rpc } from './link/rpc.js';
 import { Session } from './link/session.js';
 import { Measurer } from './measure/measurer.js';
 import { readPowerMode } from './measure/power-mode.js';
+import { SampleBox } from './measure/sampling/sample-box.js';
+import { SampleSender } from './measure/sampling/sample-sender.js';
+import { Sampler } from './measure/sampling/sampler.js';
 import { NetworkTimer } from './measure/timing/timer.js';
 import { PreparedModels } from './runtime/prepared.js';
 import { openEndpoints } from './serve/endpoints.js';
@@ -49,6 +59,8 @@ export class Agent {
   readonly #session: Session;
   readonly #measurer: Measurer;
   readonly #timer: NetworkTimer;
+  readonly #sampler: Sampler;
+  readonly #sender: SampleSender;
   readonly #clock: FlooredClock;
   #facts: Facts;
   #identity: Identity;
@@ -84,6 +96,13 @@ export class Agent {
       report: (message) => this.#outbox.add('measurement', message),
     });
     this.#timer = new NetworkTimer(this.#timerParts());
+    const box = new SampleBox(path.join(dataDir, 'samples'), config.reserveBytes);
+    this.#sampler = new Sampler(this.#samplerParts(box));
+    this.#serving.onAnswered = (...answered) => this.#sampler.offer(...answered);
+    this.#sender = new SampleSender({
+      ...{ box, sampler: this.#sampler, log, now: this.#clock.now, random: Math.random },
+      ...{ intervalMs: 1000 * config.pollIntervalS, upload: (sealed) => this.#rpc.uploadSample(sealed) },
+    });
     this.#session = new Session({
       ...{ identity: () => this.#identity, outbox: this.#outbox, bootId: this.#facts.bootId, log, random: Math.random },
       onDesired: (document) => this.#receive(document),
@@ -118,11 +137,13 @@ export class Agent {
       this.#poll(signal),
       this.#measure(signal),
       this.#renew(signal),
+      this.#sender.run(signal),
     ]);
     unwatch();
     forget();
     this.notifier.stopping();
     await endpoints.close(STOP_MS);
+    this.#sampler.close();
     await this.#serving.close();
     this.#rpc.close();
     this.#journal.close();
@@ -141,6 +162,16 @@ export class Agent {
       download: (sha256, bytes, file, signal) =>
         download({ sha256, bytes, file, signal, rpc: () => this.#rpc, random: Math.random }),
       report: (message) => this.#outbox.add('timing', message),
+    };
+  }
+
+  #samplerParts(box: SampleBox): ConstructorParameters<typeof Sampler>[0] {
+    return {
+      ...{ box, log: this.log, now: this.#clock.now, random: Math.random },
+      deviceId: () => this.#identity.deviceId,
+      artifactKeys: () => this.#identity.artifactKeys,
+      isForbidden: this.config.samples === 'never',
+      onKept: () => this.#sender.wake(),
     };
   }
 
@@ -188,6 +219,15 @@ export class Agent {
     this.#clock.learn(Math.min(Date.now(), Date.parse(parsed.data.issuedAt)));
     this.#updater.want(parsed.data);
     this.#wantTiming(parsed.data.timing ?? null);
+    this.#wantSamples(parsed.data.sampling ?? null);
+  }
+
+  #wantSamples(order: SamplingOrder | null): void {
+    try {
+      this.#sampler.want(order);
+    } catch (error) {
+      this.log.warn({ error: (error as Error).message }, 'an order to sample inputs was refused');
+    }
   }
 
   #wantTiming(order: TimingOrder | null): void {

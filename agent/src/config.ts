@@ -64,6 +64,8 @@ export const AgentConfig = z.strictObject({
   largestBatch: z.coerce.number().int().positive().default(16),
   /** Seconds after which a run of the model counts as hung. */
   hangLimitS: z.coerce.number().positive().default(30),
+  /** Whether a controller may ask this device to keep inputs for labelling: `never` refuses every such order. */
+  samples: z.enum(['allowed', 'never']).default('allowed'),
   /** Debugging only: kills this process when a state is journaled; docs/update.md. */
   fault: z.string().optional(),
 });

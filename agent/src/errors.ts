@@ -90,7 +90,7 @@ export const ManifestMismatch = defineError<{ field: string; wanted: string; fou
 export const SignatureInvalid = defineError<{ keyid: string }>(
   'ESP_SIGNATURE_INVALID',
   403,
-  ({ keyid }) => `The manifest carries no valid signature of a trusted key (it names key ${keyid}).`,
+  ({ keyid }) => `The manifest or order carries no valid signature of a trusted key (it names key ${keyid}).`,
   () => 'Check who signs artifacts; a device learns trusted keys at enrolment and at certificate renewal.',
 );
 export const TimingFailed = defineError<{ sha256: string; cause: string }>(
@@ -98,6 +98,12 @@ export const TimingFailed = defineError<{ sha256: string; cause: string }>(
   409,
   ({ sha256, cause }) => `Network ${sha256.slice(0, 12)} could not be timed: ${cause}.`,
   () => 'Let the device be idle for some minutes; the controller asks again, or another device of the profile.',
+);
+export const SampleDropped = defineError<Cause>(
+  'ESP_SAMPLE_DROPPED',
+  507,
+  ({ cause }) => `A sampled input was not kept: ${cause}.`,
+  () => 'Free some space on the device, or allow more bytes a device in the sampling of the model.',
 );
 export const ManifestExpired = defineError<{ expiresAt: string; now: string }>(
   'ESP_MANIFEST_EXPIRED',

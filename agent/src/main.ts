@@ -14,6 +14,7 @@ import { loadIdentity, saveIdentity } from './link/identity.js';
 import { bench, headLine, lineOf, parseScenarios } from './measure/bench/command.js';
 import { SCENARIOS } from './measure/bench/scenarios.js';
 import { benchTensorRt, tensorRtLine } from './measure/bench/tensorrt.js';
+import { SampleBox } from './measure/sampling/sample-box.js';
 import { PreparedModels } from './runtime/prepared.js';
 import { modelFile } from './runtime/staged/staged-file.js';
 import { openEndpoints } from './serve/endpoints.js';
@@ -138,6 +139,8 @@ function statusCommand({ data }: { data?: string }): void {
       digest: execution.target.digest,
     },
     ended: Object.fromEntries([...ended].slice(-5)),
+    /** Inputs that are kept for the controller's people to label. */
+    samplesHeld: new SampleBox(path.join(dataDir, 'samples'), 0).list().length,
   });
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Sha256 } from './manifest.js';
+import { SamplingOrder } from './sampling.js';
 import { TimingOrder } from './timing.js';
 
 /** What the controller wants a device to serve. */
@@ -31,6 +32,8 @@ export const DesiredState = z.object({
   cancel: z.array(z.string()),
   /** Networks to time when the device has nothing else to do; absent from controllers that ask for none. */
   timing: TimingOrder.nullable().optional(),
+  /** Inputs that the device may keep for labelling; absent or null: none, and what it still holds is deleted. */
+  sampling: SamplingOrder.nullable().optional(),
   issuedAt: z.iso.datetime(),
 });
 export type DesiredState = z.infer<typeof DesiredState>;

@@ -12,6 +12,7 @@ export * from './preprocess.js';
 export * from './quality.js';
 export * from './report.js';
 export * from './resize.js';
+export * from './sampling.js';
 export * from './schemas.js';
 export * from './stages.js';
 export * from './timing.js';

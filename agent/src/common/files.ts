@@ -10,6 +10,7 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 /** Makes the entries of a folder durable: a rename counts only when the folder itself is on the disk. */
@@ -39,6 +40,25 @@ export function writeDurably(file: string, text: string | Uint8Array, mode = 0o6
   }
   renameSync(temporary, file);
   syncFolder(path.dirname(file));
+}
+
+/** The same without holding up the thread: for what is large, or written while requests are served. */
+export async function writeDurablyLater(file: string, bytes: string | Uint8Array, mode = 0o644): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  const temporary = `${file}.new`;
+  try {
+    const handle = await open(temporary, 'w', mode);
+    try {
+      await handle.writeFile(bytes);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
 }
 
 /** Points a link at another target in one step. */

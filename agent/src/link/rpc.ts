@@ -41,6 +41,12 @@ export class Rpc {
     ).storedIds;
   }
 
+  /** Sends one sealed sample; resolves when it is stored. */
+  async uploadSample(sealed: Uint8Array): Promise<void> {
+    const request = { sealed: Buffer.from(sealed) };
+    await call((done) => this.#devices.uploadSample(request, deadline() as never, done as never));
+  }
+
   /** A new certificate for the same key. */
   async renew(): Promise<{ certificatePem: string; caPem: string; artifactKeys: Record<string, string> }> {
     const request = { csrPem: await makeRequest(this.identity.keyPem) };

@@ -13,7 +13,7 @@ import type { PreparedModels } from '../runtime/prepared.js';
 import type { Tensors } from '../runtime/protocol.js';
 import { countExits } from '../runtime/staged/exit-output.js';
 import type { Tuner } from '../runtime/tuning/tuner.js';
-import type { InputTensors } from '../runtime/values.js';
+import type { InputTensors, RawTensors } from '../runtime/values.js';
 import { hashFile } from '../store/store.js';
 import { type Candidate, fileCandidate, slotCandidate } from './candidate.js';
 import { Opener } from './opener.js';
@@ -59,6 +59,8 @@ export class Serving {
   preparing: Promise<void> = Promise.resolve();
   /** Called when another model serves, or none any more. */
   onChanged: () => void = () => undefined;
+  /** Shown each answered request, whose memory may be used again after the call; it neither throws nor waits. */
+  onAnswered: ((served: Served, feeds: InputTensors, outputs: RawTensors) => void) | null = null;
   /** Called when the thread of the model that serves has ended by itself. */
   onLost: (cause: CodedError) => void = () => undefined;
 
@@ -186,6 +188,7 @@ export class Serving {
       pool.statistics.answered(totalMs, result.queueMs, result.runMs, Date.now());
       countExits(pool.statistics.exits, result.outputs);
       this.#shadow?.offer(feeds, result.outputs);
+      if (this.onAnswered && this.#served?.pool === pool) this.onAnswered(this.#served, feeds, result.outputs);
       return result;
     } catch (error) {
       pool.statistics.failed(now() - arrivedMs);

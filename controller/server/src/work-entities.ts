@@ -1,4 +1,5 @@
 import { DatasetEntity } from './datasets/dataset.entity.js';
+import { FieldSampleEntity, SamplingPolicyEntity } from './field/field.entity.js';
 import { JobEntity } from './jobs/job.entity.js';
 import { ModelEntity } from './models/model.entity.js';
 import { QualityEntity } from './quality/quality.entity.js';
@@ -27,4 +28,6 @@ export const WORK_ENTITIES = [
   TimingReportEntity,
   QualityEntity,
   ImportedTableEntity,
+  SamplingPolicyEntity,
+  FieldSampleEntity,
 ];

@@ -2,7 +2,16 @@ import { DatasetService } from './datasets/dataset.service.js';
 import { DatasetsController } from './datasets/datasets.controller.js';
 import { ExecutionSink } from './devices/execution-sink.js';
 import { QualitySink } from './devices/quality-sink.js';
+import { SampleSink } from './devices/sample-sink.js';
 import { TimingSink } from './devices/timing-sink.js';
+import { FieldController } from './field/field.controller.js';
+import { FieldRepository } from './field/field.repository.js';
+import { FieldViews } from './field/field.view.js';
+import { FieldDatasets } from './field/field-datasets.js';
+import { FieldSamples } from './field/field-samples.js';
+import { SampleFiles } from './field/sample-files.js';
+import { SampleKey } from './field/sample-key.js';
+import { SamplingPolicies } from './field/sampling-policies.js';
 import { BudgetStatuses } from './fleet/budget-status.js';
 import { FleetController } from './fleet/fleet.controller.js';
 import { JobRepository } from './jobs/job.repository.js';
@@ -52,7 +61,7 @@ import { VariantsController } from './variants/variants.controller.js';
 export const WORK_CONTROLLERS = [
   ...[DatasetsController, ModelsController, VariantsController, JobsController],
   ...[RolloutsController, DecisionsController, FleetController, SampleController, TablesController],
-  QualityController,
+  ...[QualityController, FieldController],
 ];
 
 /** Models, their builds, and how these get to devices. */
@@ -76,5 +85,7 @@ export const WORK_PROVIDERS = [
     { provide: TableSource, useExisting: Tables },
     QualityService,
     { provide: QualitySink, useExisting: QualityService },
+    ...[FieldRepository, FieldViews, FieldDatasets, FieldSamples, SampleFiles, SampleKey, SamplingPolicies],
+    { provide: SampleSink, useExisting: FieldSamples },
   ],
 ];

@@ -43,7 +43,18 @@ export type MeasuredLatency = z.infer<typeof MeasuredLatency>;
 
 /** What an event tells: something of this kind changed; read it again. Sent over GET /api/v1/events as SSE. */
 export const LiveEvent = z.object({
-  kind: z.enum(['device', 'model', 'variant', 'dataset', 'job', 'rollout', 'decision', 'sample', 'system']),
+  kind: z.enum([
+    'device',
+    'model',
+    'variant',
+    'dataset',
+    'job',
+    'rollout',
+    'decision',
+    'sample',
+    'field-sample',
+    'system',
+  ]),
   id: z.string(),
   at: Instant,
 });

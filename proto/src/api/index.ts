@@ -5,6 +5,7 @@
 export * from './access.js';
 export * from './common.js';
 export * from './devices.js';
+export * from './field.js';
 export * from './models.js';
 export * from './quality.js';
 export * from './work.js';

@@ -157,6 +157,8 @@ export const DatasetRow = z.object({
   sampleShape: z.array(z.int()),
   sizeBytes: z.int().nullable(),
   digest: z.string().nullable(),
+  /** Evaluation samples that devices kept and people labelled. */
+  fieldSamples: z.int(),
   createdAt: Instant,
 });
 export type DatasetRow = z.infer<typeof DatasetRow>;

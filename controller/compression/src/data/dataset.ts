@@ -5,6 +5,7 @@ import type { Dataset } from './content.js';
 import { openCsv } from './csv.js';
 import { openIdx } from './idx.js';
 import { openKws } from './kws.js';
+import { openList } from './list.js';
 import { openNpy } from './npy.js';
 import { parseSpec } from './spec.js';
 
@@ -27,6 +28,8 @@ export async function openDataset(text: string): Promise<Dataset> {
         return openKws(spec);
       case 'npy':
         return openNpy(spec);
+      case 'list':
+        return openList(spec, openDataset);
       case 'random':
         return randomData(text, Number(spec.target));
     }

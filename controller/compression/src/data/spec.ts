@@ -1,6 +1,6 @@
 import { SpecInvalid } from '../errors.js';
 
-const KINDS = ['cifar10', 'idx', 'csv', 'coco', 'kws', 'npy', 'random'] as const;
+const KINDS = ['cifar10', 'idx', 'csv', 'coco', 'kws', 'npy', 'list', 'random'] as const;
 export type DataKind = (typeof KINDS)[number];
 
 /** A parsed data SPEC: which records of which files. */

@@ -4,6 +4,8 @@ import { readFile } from 'node:fs/promises';
 import {
   keyId,
   type Manifest,
+  type SamplingOrder,
+  type SamplingRequest,
   type SignedManifest,
   signatureOf,
   signManifest,
@@ -38,6 +40,10 @@ export class ManifestSigner {
   }
 
   order(request: TimingRequest): TimingOrder {
+    return { request, signature: signatureOf(request, this.privateKey, this.keyid) };
+  }
+
+  sampling(request: SamplingRequest): SamplingOrder {
     return { request, signature: signatureOf(request, this.privateKey, this.keyid) };
   }
 

@@ -180,6 +180,50 @@ export const OffsetInvalid = defineError<{ sha256: string; offset: number; total
   () => 'Start the download of this blob again at 0.',
 );
 
+// --------------------------------------------------------------------------------------------------- field samples
+export const SamplingUnfit = defineError<{ model: string; reason: string }>(
+  'ESP_SAMPLING_UNFIT',
+  409,
+  ({ model, reason }) => `Inputs of ${model} cannot be sampled. ${reason}`,
+  () => 'Only classifiers with one input of float32 or whole numbers can be.',
+);
+export const SamplingOff = defineError<{ deviceId: string }>(
+  'ESP_SAMPLING_OFF',
+  409,
+  ({ deviceId }) => `The device ${deviceId} serves no model whose inputs are sampled.`,
+  () => 'Nothing is to be done: the device deletes what it holds. To sample, switch it on on the page of the model.',
+);
+export const SampleRefused = defineError<{ deviceId: string; reason: string }>(
+  'ESP_SAMPLE_REFUSED',
+  400,
+  ({ deviceId, reason }) => `A sample of ${deviceId} was not taken: ${reason}.`,
+  () => 'If it repeats, look at the version and the clock of the agent on that device; the sample was left out.',
+);
+export const SampleQuota = defineError<{ deviceId: string; reason: string }>(
+  'ESP_SAMPLE_QUOTA',
+  429,
+  ({ deviceId, reason }) => `There is no room for a sample of ${deviceId}: ${reason}.`,
+  () => 'The device sends it again later. Label and delete samples, or allow more bytes on the page of the model.',
+);
+export const SampleUnreadable = defineError<{ id: string; reason: string }>(
+  'ESP_SAMPLE_UNREADABLE',
+  410,
+  ({ id, reason }) => `The sample ${id} cannot be read: ${reason}.`,
+  () => 'Restore keys/field-samples.key and field-samples of the data directory from a backup, or delete the sample.',
+);
+export const LabelUnknown = defineError<{ label: number; classes: number }>(
+  'ESP_LABEL_UNKNOWN',
+  400,
+  ({ label, classes }) => `Class ${label} is none of the ${classes} classes of the model.`,
+  () => 'Choose one of its labels, or say that the sample is not usable.',
+);
+export const TooFewLabels = defineError<{ found: number; needed: number }>(
+  'ESP_TOO_FEW_LABELS',
+  409,
+  ({ found, needed }) => `A data set needs ${needed} labelled samples of the model, and there are ${found}.`,
+  () => 'Label some on the page of the model first.',
+);
+
 function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 }

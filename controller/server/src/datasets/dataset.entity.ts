@@ -18,5 +18,10 @@ export class DatasetEntity {
   sizeBytes!: number | null;
   /** SHA-256 of the uploaded archive; null for data that stays where it is. */
   @Column('text', { nullable: true }) digest!: string | null;
+  /** Evaluation samples that devices kept and people labelled. */
+  @Column('int', { default: 0 }) fieldSamples!: number;
+  /** The model whose field samples are in it, and the data set that they were appended to; null for all other data. */
+  @Column('text', { nullable: true }) fieldOf!: string | null;
+  @Column('text', { nullable: true }) baseId!: string | null;
   @Column('timestamptz') createdAt!: Date;
 }

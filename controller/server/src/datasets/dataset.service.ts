@@ -25,6 +25,9 @@ interface Source {
   readonly digest: string | null;
 }
 
+/** What is known of a data set that holds field samples. */
+type FieldSource = Pick<DatasetEntity, 'calibrate' | 'evaluate' | 'fieldSamples' | 'fieldOf' | 'baseId'>;
+
 /** Data sets: paths on the controller's machine, or uploads unpacked below the data directory by their digest. */
 @Injectable()
 export class DatasetService {
@@ -38,6 +41,11 @@ export class DatasetService {
   /** Registers data that stays where it is. The readers' coded errors say what is wrong with a SPEC. */
   async register(name: string, calibrate: string, evaluate: string | null): Promise<DatasetEntity> {
     return this.#save({ name, calibrate, evaluate, sizeBytes: null, digest: null });
+  }
+
+  /** Registers data that holds samples which devices kept; whoever wrote them removes them too. */
+  async registerField(id: string, name: string, { calibrate, evaluate, ...of }: FieldSource): Promise<DatasetEntity> {
+    return this.#save({ name, calibrate, evaluate, sizeBytes: null, digest: null }, of, id);
   }
 
   /** Takes an uploaded .zip or .tar.gz. The same archive again gives the data set there is. */
@@ -65,12 +73,17 @@ export class DatasetService {
     return this.db.getRepository(DatasetEntity).find({ order: { createdAt: 'DESC' } });
   }
 
-  async #save(source: Source): Promise<DatasetEntity> {
+  async #save(
+    source: Source,
+    of: Omit<FieldSource, 'calibrate' | 'evaluate'> = { fieldSamples: 0, fieldOf: null, baseId: null },
+    id = newId('dat'),
+  ): Promise<DatasetEntity> {
     const calibration = await describeDataset(source.calibrate);
     const evaluation = source.evaluate === null ? null : await describeDataset(source.evaluate);
     const dataset: DatasetEntity = {
-      id: newId('dat'),
+      id,
       ...source,
+      ...of,
       labelled: evaluation ? evaluation.labelled : calibration.labelled,
       calibrationSamples: calibration.n,
       evaluationSamples: evaluation?.n ?? 0,

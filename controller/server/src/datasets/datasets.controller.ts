@@ -10,7 +10,9 @@ import { withUpload } from '../models/upload.js';
 import type { DatasetEntity } from './dataset.entity.js';
 import { DatasetService } from './dataset.service.js';
 
-const toRow = (dataset: DatasetEntity): DatasetRow => ({ ...dataset, createdAt: dataset.createdAt.toISOString() });
+export function toDatasetRow({ fieldOf: _model, baseId: _base, ...dataset }: DatasetEntity): DatasetRow {
+  return { ...dataset, createdAt: dataset.createdAt.toISOString() };
+}
 
 @ApiTags('datasets')
 @Controller('api/v1/datasets')
@@ -23,7 +25,7 @@ export class DatasetsController {
 
   @Get()
   async list(): Promise<DatasetRow[]> {
-    return (await this.datasets.list()).map(toRow);
+    return (await this.datasets.list()).map(toDatasetRow);
   }
 
   /** A SPEC names files on the controller's machine, so only admins may give one. */
@@ -35,7 +37,7 @@ export class DatasetsController {
   ): Promise<DatasetRow> {
     const dataset = await this.datasets.register(body.name, body.calibrate, body.evaluate);
     await this.audit.record(who.name, 'data set registered', dataset.id, { name: dataset.name });
-    return toRow(dataset);
+    return toDatasetRow(dataset);
   }
 
   /** A .zip or .tar.gz as the body: images with a labels.csv, or an idx pair. */
@@ -52,6 +54,6 @@ export class DatasetsController {
       this.datasets.upload(query.name, file, bytes),
     );
     await this.audit.record(who.name, 'data set uploaded', dataset.id, { name: dataset.name });
-    return toRow(dataset);
+    return toDatasetRow(dataset);
   }
 }

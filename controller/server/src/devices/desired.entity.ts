@@ -1,4 +1,4 @@
-import type { Target, TimingOrder } from '@espalier/proto';
+import type { SamplingOrder, Target, TimingOrder } from '@espalier/proto';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
 /** What a device is to serve; `revision` grows with every change. */
@@ -9,5 +9,6 @@ export class DesiredEntity {
   @Column('jsonb', { nullable: true }) target!: Target | null;
   @Column('jsonb', { default: [] }) cancel!: string[];
   @Column('jsonb', { nullable: true }) timing!: TimingOrder | null;
+  @Column('jsonb', { nullable: true }) sampling!: SamplingOrder | null;
   @Column('timestamptz') issuedAt!: Date;
 }

@@ -1,4 +1,4 @@
-import type { DesiredState, Target, TimingOrder } from '@espalier/proto';
+import type { DesiredState, SamplingOrder, Target, TimingOrder } from '@espalier/proto';
 import { Injectable } from '@nestjs/common';
 import { DataSource, IsNull } from 'typeorm';
 import { DesiredEntity } from './desired.entity.js';
@@ -8,6 +8,7 @@ export interface Wanted {
   target: Target | null;
   cancel: string[];
   timing: TimingOrder | null;
+  sampling: SamplingOrder | null;
 }
 
 @Injectable()
@@ -21,14 +22,14 @@ export class DesiredRepository {
         .createQueryBuilder()
         .insert()
         .into(DesiredEntity)
-        .values({ deviceId, revision: 0, target: null, cancel: [], timing: null, issuedAt: now })
+        .values({ deviceId, revision: 0, target: null, cancel: [], timing: null, sampling: null, issuedAt: now })
         .orIgnore()
         .execute();
       const row = await manager.findOneOrFail(DesiredEntity, {
         where: { deviceId },
         lock: { mode: 'pessimistic_write' },
       });
-      const changed = change({ target: row.target, cancel: row.cancel, timing: row.timing });
+      const changed = change({ target: row.target, cancel: row.cancel, timing: row.timing, sampling: row.sampling });
       if (changed === null) return false;
       await manager.save(DesiredEntity, { ...row, ...changed, revision: row.revision + 1, issuedAt: now });
       return true;
@@ -48,6 +49,7 @@ export class DesiredRepository {
       target: row?.target ?? null,
       cancel: row?.cancel ?? [],
       timing: row?.timing ?? null,
+      sampling: row?.sampling ?? null,
       issuedAt: (row?.issuedAt ?? now).toISOString(),
     };
   }

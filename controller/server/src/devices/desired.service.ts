@@ -1,4 +1,4 @@
-import type { DesiredState, Target, TimingOrder } from '@espalier/proto';
+import { canonicalDigest, type DesiredState, type SamplingOrder, type Target, type TimingOrder } from '@espalier/proto';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
 import { DesiredRepository, type Wanted } from './desired.repository.js';
@@ -35,6 +35,12 @@ export class DesiredService {
   /** Networks that the device is to time; null: none. */
   async setTiming(deviceId: string, timing: TimingOrder | null): Promise<void> {
     await this.#change(deviceId, (now) => (now.timing?.request.id === timing?.request.id ? null : { timing }));
+  }
+
+  /** Inputs that the device may keep for labelling; null: none. */
+  async setSampling(deviceId: string, sampling: SamplingOrder | null): Promise<void> {
+    const digestOf = (order: SamplingOrder | null): string => canonicalDigest(order?.request ?? null);
+    await this.#change(deviceId, (now) => (digestOf(now.sampling) === digestOf(sampling) ? null : { sampling }));
   }
 
   /** The document as the device gets it. Revision 0 when nothing was ever wanted of it. */

@@ -9,6 +9,7 @@ import { DeviceRepository } from '../devices/device.repository.js';
 import { DeviceService } from '../devices/device.service.js';
 import { PresenceService } from '../devices/presence.service.js';
 import { QualitySink } from '../devices/quality-sink.js';
+import { SampleSink } from '../devices/sample-sink.js';
 import { CertificateAuthority } from '../pki/authority.js';
 import { EmbeddedBroker } from './embedded-broker.js';
 import { GrpcGateway } from './grpc.gateway.js';
@@ -40,6 +41,7 @@ export class GatewayService implements OnApplicationShutdown {
     private readonly repository: DeviceRepository,
     private readonly presence: PresenceService,
     private readonly quality: QualitySink,
+    private readonly samples: SampleSink,
     private readonly clock: Clock,
     private readonly domain: DomainEvents,
   ) {}
@@ -77,5 +79,6 @@ export class GatewayService implements OnApplicationShutdown {
     await this.presence.expire(new Date(this.clock.now().getTime() - this.config.offlineAfterS * 1000));
     await this.ingest.forgetOld();
     await this.quality.forgetOld();
+    await this.samples.tend();
   }
 }

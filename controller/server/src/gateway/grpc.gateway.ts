@@ -18,6 +18,7 @@ import { DesiredService } from '../devices/desired.service.js';
 import { DeviceService } from '../devices/device.service.js';
 import { EnrolmentService } from '../devices/enrolment.service.js';
 import { PresenceService } from '../devices/presence.service.js';
+import { SampleSink } from '../devices/sample-sink.js';
 import { CertificateAuthority } from '../pki/authority.js';
 import { IngestService } from './ingest.service.js';
 
@@ -28,7 +29,9 @@ const STATUS: Readonly<Record<number, grpc.status>> = {
   404: grpc.status.NOT_FOUND,
   409: grpc.status.FAILED_PRECONDITION,
   416: grpc.status.OUT_OF_RANGE,
+  429: grpc.status.RESOURCE_EXHAUSTED,
   503: grpc.status.UNAVAILABLE,
+  507: grpc.status.UNAVAILABLE,
 };
 
 type AnyCall = Pick<grpc.ServerUnaryCall<unknown, unknown>, 'getAuthContext'>;
@@ -49,6 +52,7 @@ export class GrpcGateway {
     private readonly desired: DesiredService,
     private readonly presence: PresenceService,
     private readonly ingest: IngestService,
+    private readonly samples: SampleSink,
     private readonly store: ArtifactStore,
   ) {}
 
@@ -60,6 +64,10 @@ export class GrpcGateway {
       ),
       getDesiredState: this.#unary((call, request: { knownRevision: bigint }) => this.#desiredState(call, request)),
       uploadReports: this.#unary((call, request: { messages: readonly Uint8Array[] }) => this.#upload(call, request)),
+      uploadSample: this.#unary(async (call, { sealed }: { sealed: Uint8Array }) => {
+        await this.samples.take(await this.#deviceOf(call), sealed);
+        return {};
+      }),
     } as never);
     this.#server.addService(ArtifactsService, {
       fetch: (call: grpc.ServerWritableStream<FetchRequest, FetchResponse>) => void this.#fetch(call),

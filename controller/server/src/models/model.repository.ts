@@ -36,7 +36,15 @@ export class ModelRepository {
         'delete from timing_report where "planId" in (select id from timing_plan where "modelId" = $1)',
         [id],
       );
-      for (const table of ['variant', 'decision', 'loop_switch', 'timing_plan', 'job']) {
+      for (const table of [
+        'variant',
+        'decision',
+        'loop_switch',
+        'timing_plan',
+        'job',
+        'sampling_policy',
+        'field_sample',
+      ]) {
         await manager.query(`delete from ${table} where "modelId" = $1`, [id]);
       }
       await manager.query('delete from model where id = $1', [id]);

@@ -14,6 +14,7 @@ import type { z } from 'zod';
 import { AuditService } from '../access/audit.service.js';
 import { CurrentUser, type Principal } from '../access/principal.js';
 import { Config } from '../common/config.js';
+import { FieldSamples } from '../field/field-samples.js';
 import { JobService } from '../jobs/job.service.js';
 import { LoopSwitches } from '../reoptimize/loop-switches.js';
 import { findProfile } from '../variants/build-handler.js';
@@ -33,6 +34,7 @@ export class ModelsController {
     private readonly variants: VariantService,
     private readonly jobs: JobService,
     private readonly switches: LoopSwitches,
+    private readonly samples: FieldSamples,
     private readonly audit: AuditService,
     private readonly config: Config,
   ) {}
@@ -100,6 +102,7 @@ export class ModelsController {
   @HttpCode(204)
   async remove(@CurrentUser() who: Principal, @Param('id') id: string): Promise<void> {
     await this.models.remove(id);
+    await this.samples.removeAll(id);
     await this.audit.record(who.name, 'model removed', id);
   }
 

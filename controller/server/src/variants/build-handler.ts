@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { type HardwareProfile, loadProfiles } from '@espalier/compression';
-import { type ArtifactFile, artifactDigest, type ErrorBody, Recipe } from '@espalier/proto';
+import { type ArtifactFile, artifactDigest, type ErrorBody, Recipe, type Report } from '@espalier/proto';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { ArtifactStore } from '../artifacts/artifact-store.js';
 import { Config } from '../common/config.js';
@@ -85,6 +85,7 @@ export class BuildHandler implements JobHandler<'build-variant'>, OnModuleInit {
   async #ready(job: JobEntity, variantId: string, result: BuildResult, outDir: string): Promise<void> {
     const model = await this.models.get(job.modelId!);
     const asked = job.parts.find((part) => part.variantId === variantId)?.recipe;
+    const dataset = job.datasetId === null ? null : await this.datasets.get(job.datasetId);
     const files = result.files.filter((file) => file.path !== REPORT_FILE);
     await this.#store(files, outDir);
     const { entry, inputs, outputs, sessionOptions, golden, report, kept, predictedUs } = result;
@@ -95,7 +96,7 @@ export class BuildHandler implements JobHandler<'build-variant'>, OnModuleInit {
       digest: artifactDigest(files),
       files,
       parts: { entry, inputs, outputs, sessionOptions, golden },
-      ...{ report, predictedUs, trialUs: null, error: null },
+      ...{ report: withFieldNote(report, dataset), predictedUs, trialUs: null, error: null },
     });
     const variant = await this.variants.find(variantId);
     if (variant) await this.releases.current(model, variant);
@@ -121,6 +122,14 @@ export class BuildHandler implements JobHandler<'build-variant'>, OnModuleInit {
       if (blob.sha256 !== file.sha256) throw BuildDamaged({ file: file.path });
     }
   }
+}
+
+/** A proof on data that devices gave says how much of it: those are inputs that the model was unsure of, harder than most. */
+function withFieldNote(report: Report, dataset: DatasetEntity | null): Report {
+  const { data, notes } = report;
+  if (!dataset?.fieldSamples || data?.spec !== dataset.evaluate) return report;
+  const note = `${dataset.fieldSamples} of the ${data.n} evaluation samples came from the field: inputs of low confidence that people labelled`;
+  return { ...report, notes: [...notes, note] };
 }
 
 export async function findProfile(id: string): Promise<HardwareProfile> {

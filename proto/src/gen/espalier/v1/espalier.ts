@@ -82,6 +82,14 @@ export interface UploadReportsResponse {
   storedIds: string[];
 }
 
+export interface UploadSampleRequest {
+  /** Compact JWE to the key of the sampling order (proto/src/seal.ts); its id is inside, and a sample counts once. */
+  sealed: Buffer;
+}
+
+export interface UploadSampleResponse {
+}
+
 export interface FetchRequest {
   /** Lower-case hex SHA-256 of the blob. */
   sha256: string;
@@ -1098,6 +1106,125 @@ export const UploadReportsResponse: MessageFns<UploadReportsResponse> = {
   },
 };
 
+function createBaseUploadSampleRequest(): UploadSampleRequest {
+  return { sealed: Buffer.alloc(0) };
+}
+
+export const UploadSampleRequest: MessageFns<UploadSampleRequest> = {
+  encode(message: UploadSampleRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sealed.length !== 0) {
+      writer.uint32(10).bytes(message.sealed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UploadSampleRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUploadSampleRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sealed = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UploadSampleRequest {
+    return { sealed: isSet(object.sealed) ? Buffer.from(bytesFromBase64(object.sealed)) : Buffer.alloc(0) };
+  },
+
+  toJSON(message: UploadSampleRequest): unknown {
+    const obj: any = {};
+    if (message.sealed.length !== 0) {
+      obj.sealed = base64FromBytes(message.sealed);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UploadSampleRequest>): UploadSampleRequest {
+    return UploadSampleRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UploadSampleRequest>): UploadSampleRequest {
+    const message = createBaseUploadSampleRequest();
+    message.sealed = object.sealed ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseUploadSampleResponse(): UploadSampleResponse {
+  return {};
+}
+
+export const UploadSampleResponse: MessageFns<UploadSampleResponse> = {
+  encode(_: UploadSampleResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UploadSampleResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUploadSampleResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): UploadSampleResponse {
+    return {};
+  },
+
+  toJSON(_: UploadSampleResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<UploadSampleResponse>): UploadSampleResponse {
+    return UploadSampleResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<UploadSampleResponse>): UploadSampleResponse {
+    const message = createBaseUploadSampleResponse();
+    return message;
+  },
+};
+
 function createBaseFetchRequest(): FetchRequest {
   return { sha256: "", offset: 0n };
 }
@@ -1382,6 +1509,17 @@ export const DevicesService = {
       Buffer.from(UploadReportsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UploadReportsResponse => UploadReportsResponse.decode(value),
   },
+  /** One input that a classifier was unsure of, where a person switched that on for the model. Answered when it is stored. */
+  uploadSample: {
+    path: "/espalier.v1.Devices/UploadSample" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UploadSampleRequest): Buffer => Buffer.from(UploadSampleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UploadSampleRequest => UploadSampleRequest.decode(value),
+    responseSerialize: (value: UploadSampleResponse): Buffer =>
+      Buffer.from(UploadSampleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UploadSampleResponse => UploadSampleResponse.decode(value),
+  },
 } as const;
 
 export interface DevicesServer extends UntypedServiceImplementation {
@@ -1391,6 +1529,8 @@ export interface DevicesServer extends UntypedServiceImplementation {
   getDesiredState: handleUnaryCall<GetDesiredStateRequest, GetDesiredStateResponse>;
   /** Messages of the outbox, for when MQTT is down. Answers the ids that are stored. */
   uploadReports: handleUnaryCall<UploadReportsRequest, UploadReportsResponse>;
+  /** One input that a classifier was unsure of, where a person switched that on for the model. Answered when it is stored. */
+  uploadSample: handleUnaryCall<UploadSampleRequest, UploadSampleResponse>;
 }
 
 export interface DevicesClient extends Client {
@@ -1441,6 +1581,22 @@ export interface DevicesClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UploadReportsResponse) => void,
+  ): ClientUnaryCall;
+  /** One input that a classifier was unsure of, where a person switched that on for the model. Answered when it is stored. */
+  uploadSample(
+    request: UploadSampleRequest,
+    callback: (error: ServiceError | null, response: UploadSampleResponse) => void,
+  ): ClientUnaryCall;
+  uploadSample(
+    request: UploadSampleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UploadSampleResponse) => void,
+  ): ClientUnaryCall;
+  uploadSample(
+    request: UploadSampleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UploadSampleResponse) => void,
   ): ClientUnaryCall;
 }
 
