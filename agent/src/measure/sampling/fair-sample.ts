@@ -71,7 +71,10 @@ export class FairSample<T> {
     const day = Math.floor(nowMs / DAY_MS);
     // A clock that was set back begins no new day.
     if (day > this.#day.day) this.#day = { day, kept: 0 };
-    const size = Math.min(Math.floor(this.#tokens), this.perDay - this.#day.kept);
+    const left = this.perDay - this.#day.kept;
+    // What the day cannot spend is not saved up for the next one.
+    if (left < 1) this.#tokens = 0;
+    const size = Math.min(Math.floor(this.#tokens), left);
     return size < 1 ? null : { openedMs: nowMs, size, seen: 0, chosen: [] as T[] };
   }
 }
