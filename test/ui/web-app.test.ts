@@ -5,10 +5,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { DatasetRow, DeviceRow, Page as ListPage, RolloutRow, VariantRow } from '@espalier/proto/api';
+import type { DatasetRow, DeviceRow, DeviceView, Page as ListPage, RolloutRow, VariantRow } from '@espalier/proto/api';
 import type { Browser, BrowserContextOptions, Locator } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { type Running, root, until } from '../support/process.ts';
+import { ask, sampleImages } from '../support/sampled-device.ts';
 import { seriousViolations } from './support/axe.ts';
 import { openBrowser, openPage, type Visit } from './support/browser.ts';
 import { type Controller, runAgent, startController } from './support/controller.ts';
@@ -111,6 +112,36 @@ async function deviceServes(t: Test, stage: Stage): Promise<void> {
   t.equal((await fetch(`${endpoint}/v2/health/ready`)).status, 200, 'its inference address answers');
 }
 
+/** Off by default; switched on by a person, a card comes for what the model was unsure of, and a click labels it. */
+async function samplesAreLabelled(t: Test, stage: Stage): Promise<void> {
+  const { page } = stage.visit;
+  const { items } = await get<ListPage<DeviceRow>>(stage, '/devices');
+  const { endpoint } = await get<DeviceView>(stage, `/devices/${items[0]?.id}`);
+  await page.goto(`${stage.controller.url}/models/${(await get<VariantRow[]>(stage, '/variants'))[0]?.modelId}`);
+  const region = page.getByRole('region', { name: 'Samples for labelling' });
+  await region.getByText('Off: devices keep no input').waitFor();
+  await press(stage, region.getByText('Change what devices may keep'));
+  await press(stage, region.getByRole('switch'), 'Space');
+  await region.getByLabel('Model less sure than').fill('70');
+  await press(stage, region.getByRole('button', { name: 'Save' }));
+  await region.getByText('On: 1 device may keep inputs').waitFor();
+  await until('the device was told', async () => (stage.agent?.output().includes('are sampled') ? true : null));
+  await ask(endpoint!, sampleImages(100));
+  await region.getByRole('listitem').first().waitFor({ timeout: LONG_MS });
+  const picture = region.getByRole('img').first();
+  const width = await picture.evaluate(async (image) => {
+    await (image as HTMLImageElement).decode();
+    return (image as HTMLImageElement).naturalWidth;
+  });
+  t.equal(width, 28, 'the picture is shown');
+  await press(stage, region.getByRole('button', { name: 'Pullover' }).first());
+  await region.getByText('Labelled (1)').waitFor();
+  await press(stage, region.getByRole('button', { name: /^Make evaluation data of 1/ }));
+  await press(stage, region.getByRole('button', { name: 'Use it for builds' }));
+  await page.getByText('(1 from the field)').waitFor();
+  t.pass('labelled and used, by keyboard');
+}
+
 const modes: readonly (readonly [string, BrowserContextOptions])[] = [
   ['light', { colorScheme: 'light' }],
   ['dark', { colorScheme: 'dark' }],
@@ -179,6 +210,7 @@ async function main(): Promise<void> {
   await t.test('a device enrols with the command of the dialog', (t) => enrolFromDialog(t, stage));
   await t.test('six clicks, by keyboard after the drop, from a file to a finished rollout', (t) => sixClicks(t, stage));
   await t.test('the device serves it', (t) => deviceServes(t, stage));
+  await t.test('what it was unsure of is labelled', (t) => samplesAreLabelled(t, stage));
   for (const [name, options] of modes) {
     await t.test(`every page, ${name}`, (t) => everyPage(t, stage, options));
   }

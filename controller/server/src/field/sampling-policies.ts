@@ -17,7 +17,7 @@ import { SampleKey } from './sample-key.js';
 
 /** What a model has before anybody chose: nothing is kept. */
 export const FIRST_POLICY: SamplingPolicy = {
-  ...{ enabled: false, confidenceBelow: 0.5, perDay: 20, bytesMax: 16 * 1024 * 1024, retentionDays: 30 },
+  ...{ enabled: false, confidenceBelow: 0.5, perDay: 20, bytesMax: 16_000_000, retentionDays: 30 },
 };
 
 /** Which inputs devices may keep: the policy of each model, and the orders that follow from it. */

@@ -4,7 +4,17 @@ import { useSyncExternalStore } from 'react';
 
 /** Which queries (by the first part of their key) an event of each kind makes old. */
 const touched: Record<LiveEvent['kind'], readonly string[]> = {
-  device: ['devices', 'device', 'measurements', 'quality', 'fleet', 'model', 'enrolment-tokens', 'profiles'],
+  device: [
+    'sampling',
+    'devices',
+    'device',
+    'measurements',
+    'quality',
+    'fleet',
+    'model',
+    'enrolment-tokens',
+    'profiles',
+  ],
   model: ['models', 'model', 'fleet'],
   variant: ['variants', 'variant', 'model', 'models'],
   dataset: ['datasets'],
@@ -12,6 +22,7 @@ const touched: Record<LiveEvent['kind'], readonly string[]> = {
   rollout: ['rollouts', 'rollout', 'device', 'fleet'],
   decision: ['decisions', 'fleet'],
   sample: ['sample'],
+  'field-sample': ['sampling', 'field-samples'],
   system: ['system', 'fleet'],
 };
 

@@ -6,6 +6,9 @@ import type {
   DeviceRow,
   DeviceView,
   EnrolmentToken,
+  FieldSampleRow,
+  FieldSampleState,
+  FieldSampleValues,
   FleetView,
   JobView,
   MeasurementView,
@@ -19,6 +22,7 @@ import type {
   RolloutRow,
   RolloutView,
   SampleView,
+  SamplingView,
   Session,
   SystemView,
   TableView,
@@ -64,6 +68,12 @@ export const useModel = (id: string, enabled = true) => useOne<ModelView>('model
 /** What the builds of a model, or the one a device serves, said in the last day; devices tell of it every few minutes. */
 export const useQuality = (of: 'models' | 'devices', id: string) =>
   useOne<QualityView[]>('quality', `/${of}/${id}/quality`);
+/** What devices may keep of a model's inputs, and what came of it. */
+export const useSampling = (modelId: string) => useOne<SamplingView>('sampling', `/models/${modelId}/sampling`);
+/** Inputs that devices kept, in one state. */
+export const useFieldSamples = (modelId: string, state: FieldSampleState) =>
+  usePages<FieldSampleRow>('field-samples', `/models/${modelId}/field-samples`, { state });
+export const useFieldValues = (id: string) => useOne<FieldSampleValues>('field-values', `/field-samples/${id}/values`);
 export const useGroups = (id: string, enabled: boolean) =>
   useOne<PruningGroups>('groups', `/models/${id}/groups`, {}, enabled);
 export const useVariant = (id: string) => useOne<VariantView>('variant', `/variants/${id}`);

@@ -29,6 +29,7 @@ export const models = {
   labelled: 'labelled',
   unlabelled: 'no labels',
   counts: (calibrate: string, evaluate: string) => `${calibrate} to calibrate, ${evaluate} to evaluate`,
+  ofField: (count: string) => ` (${count} from the field)`,
   optimize: 'Optimize for my fleet',
   optimizeFor: (profiles: string) => `Builds float and int8 for ${profiles}.`,
   optimizeNoFleet: 'No device is enrolled: builds are for the controller’s own processor.',

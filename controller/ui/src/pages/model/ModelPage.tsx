@@ -18,6 +18,7 @@ import { Optimize } from './Optimize';
 import { PickData } from './PickData';
 import { PreprocessForm } from './PreprocessForm';
 import { PruningGroups } from './PruningGroups';
+import { Samples } from './Samples';
 import { Tradeoffs } from './Tradeoffs';
 import { VariantTable } from './VariantTable';
 
@@ -76,6 +77,7 @@ export default function ModelPage() {
               <FleetTable model={data} />
             </Section>
             <Quality of="models" id={data.id} />
+            <Samples model={data} />
             <ModelDecisions model={data} />
             <LatencyTables model={data} />
             <PruningGroups model={data} />

@@ -10,7 +10,7 @@ import { models as s } from '../../strings/models';
 import { AddData } from './AddData';
 
 const words = (row: DatasetRow): string =>
-  `${s.counts(formatCount(row.calibrationSamples), formatCount(row.evaluationSamples))}, ${row.labelled ? s.labelled : s.unlabelled}`;
+  `${s.counts(formatCount(row.calibrationSamples), formatCount(row.evaluationSamples))}${row.fieldSamples > 0 ? s.ofField(formatCount(row.fieldSamples)) : ''}, ${row.labelled ? s.labelled : s.unlabelled}`;
 
 /** Click two of six: the data set a model is calibrated and proved with. Stored with the model at once. */
 export function PickData({ model }: { readonly model: ModelView }) {
