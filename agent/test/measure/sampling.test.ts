@@ -72,6 +72,12 @@ t.test('a restart begins no new day, and neither does a clock that is set back',
   t.notOk(spent.isOpen, 'yesterday again');
   spent.offer(noon + DAY, () => 1);
   t.ok(spent.isOpen, 'tomorrow');
+  const one = new FairSample<number>(1, chance(1), noon);
+  t.ok(one.isReady(noon));
+  one.offer(noon, () => 1);
+  t.strictSame(one.close(noon + WINDOW_MS), [1]);
+  t.notOk(one.isReady(noon + DAY / 2 - 1), 'nobody looks until the day is over');
+  t.ok(one.isReady(noon + DAY), 'and then again');
   t.equal(new FairSample<number>(1, chance(1), 0).close(DAY).length, 0, 'nothing came');
 });
 

@@ -70,7 +70,8 @@ export const SpecInvalid = defineError<{ spec: string; why: string }>(
   'ESP_DATA_SPEC_INVALID',
   400,
   ({ spec, why }) => `"${spec}" is not a data SPEC: ${why}.`,
-  () => 'A SPEC is one of cifar10:FILE, idx:IMAGES,LABELS, csv:FILE, coco:JSON, kws:FILE, npy:DIR or random:N.',
+  () =>
+    'A SPEC is one of cifar10:FILE, idx:IMAGES,LABELS, csv:FILE, coco:JSON, kws:FILE, npy:DIR, list:FILE or random:N.',
 );
 
 export const DataUnreadable = defineError<{ spec: string; file: string; why: string }>(

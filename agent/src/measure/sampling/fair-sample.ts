@@ -41,6 +41,11 @@ export class FairSample<T> {
     return this.#window !== null;
   }
 
+  /** Whether a candidate would be considered now: for hours of a day none is, and nobody need look for one. */
+  isReady(nowMs: number): boolean {
+    return this.#window ? nowMs - this.#window.openedMs < WINDOW_MS : this.#room(nowMs) >= 1;
+  }
+
   /** One candidate; `take` is called only if it is chosen, for now. */
   offer(nowMs: number, take: () => T): void {
     this.#window ??= this.#open(nowMs);
@@ -65,6 +70,12 @@ export class FairSample<T> {
   }
 
   #open(nowMs: number) {
+    const size = this.#room(nowMs);
+    return size < 1 ? null : { openedMs: nowMs, size, seen: 0, chosen: [] as T[] };
+  }
+
+  /** How many a window that opens now may keep. */
+  #room(nowMs: number): number {
     const refill = (Math.max(0, nowMs - this.#refilledMs) * this.perDay) / DAY_MS;
     this.#tokens = Math.min(this.#tokens + refill, this.perDay, AT_ONCE);
     this.#refilledMs = Math.max(nowMs, this.#refilledMs);
@@ -74,7 +85,6 @@ export class FairSample<T> {
     const left = this.perDay - this.#day.kept;
     // What the day cannot spend is not saved up for the next one.
     if (left < 1) this.#tokens = 0;
-    const size = Math.min(Math.floor(this.#tokens), left);
-    return size < 1 ? null : { openedMs: nowMs, size, seen: 0, chosen: [] as T[] };
+    return Math.min(Math.floor(this.#tokens), left);
   }
 }

@@ -33,7 +33,7 @@ const program = new Command('espalier')
   .addCommand(profileOpsCommand(terminal, stop.signal))
   .addHelpText(
     'after',
-    '\nA data SPEC is cifar10:FILE, idx:IMAGES,LABELS, csv:FILE, coco:JSON, kws:FILE, npy:DIR or random:N;\nsee docs/compression.md.',
+    '\nA data SPEC is cifar10:FILE, idx:IMAGES,LABELS, csv:FILE, coco:JSON, kws:FILE, npy:DIR, list:FILE\nor random:N;\nsee docs/compression.md.',
   );
 
 try {

@@ -21,7 +21,7 @@ export const models = {
   noDatasets: 'No data set is registered yet.',
   dropData: 'Drop a .zip or .tar.gz with images and labels.csv, or an idx pair',
   spec: 'Path or SPEC on the controller’s machine',
-  specHint: 'For administrators: cifar10:FILE, idx:IMAGES,LABELS, csv:FILE?images=DIR, npy:DIR, random:N',
+  specHint: 'For administrators: cifar10:FILE, idx:IMAGES,LABELS, csv:FILE?images=DIR, npy:DIR, list:FILE, random:N',
   evaluateSpec: 'SPEC to evaluate on (optional)',
   datasetName: 'Name',
   addDataset: 'Add data',

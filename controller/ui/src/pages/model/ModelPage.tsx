@@ -1,4 +1,5 @@
 import type { ModelView } from '@espalier/proto/api';
+import { lazy, Suspense } from 'react';
 import { useParams } from 'wouter';
 import { useModel } from '../../api/queries';
 import { DeleteButton } from '../../components/DeleteButton';
@@ -6,6 +7,7 @@ import { Loaded } from '../../components/Loaded';
 import { May } from '../../components/May';
 import { Page, Section } from '../../components/Page';
 import { Quality } from '../../components/Quality';
+import { Waiting } from '../../components/Waiting';
 import { common } from '../../strings/common';
 import { models as s } from '../../strings/models';
 import { BudgetForm } from './BudgetForm';
@@ -18,9 +20,11 @@ import { Optimize } from './Optimize';
 import { PickData } from './PickData';
 import { PreprocessForm } from './PreprocessForm';
 import { PruningGroups } from './PruningGroups';
-import { Samples } from './Samples';
 import { Tradeoffs } from './Tradeoffs';
 import { VariantTable } from './VariantTable';
+
+/** A part with pictures and a form of its own: loaded after the page. */
+const Samples = lazy(() => import('./Samples'));
 
 /** Cannot be undone, so it names what it hits and asks for the name. */
 function RemoveModel({ model }: { readonly model: ModelView }) {
@@ -77,7 +81,9 @@ export default function ModelPage() {
               <FleetTable model={data} />
             </Section>
             <Quality of="models" id={data.id} />
-            <Samples model={data} />
+            <Suspense fallback={<Waiting />}>
+              <Samples model={data} />
+            </Suspense>
             <ModelDecisions model={data} />
             <LatencyTables model={data} />
             <PruningGroups model={data} />

@@ -83,7 +83,7 @@ function Gallery({ model, view }: { readonly model: ModelView; readonly view: Sa
 }
 
 /** Inputs that devices kept because the model was unsure, by a person's leave: the rule, the pictures, the labels. */
-export function Samples({ model }: { readonly model: ModelView }) {
+export default function Samples({ model }: { readonly model: ModelView }) {
   const query = useSampling(model.id);
   return (
     <Section title={s.title}>
