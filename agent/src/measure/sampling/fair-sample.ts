@@ -83,8 +83,8 @@ export class FairSample<T> {
     // A clock that was set back begins no new day.
     if (day > this.#day.day) this.#day = { day, kept: 0 };
     const left = this.perDay - this.#day.kept;
-    // What the day cannot spend is not saved up for the next one.
-    if (left < 1) this.#tokens = 0;
+    // What the day cannot spend is not saved up for the next one, which would be spent in its first hours.
+    if (left < 1) this.#tokens = Math.min(this.#tokens, 1);
     return Math.min(Math.floor(this.#tokens), left);
   }
 }
