@@ -106,7 +106,10 @@ export class Agent {
     this.#session = new Session({
       ...{ identity: () => this.#identity, outbox: this.#outbox, bootId: this.#facts.bootId, log, random: Math.random },
       onDesired: (document) => this.#receive(document),
-      onConnected: () => this.#reportServing(null),
+      onConnected: () => {
+        this.#reportServing(null);
+        this.#sender.wake();
+      },
     });
     this.#updater = new Updater(this.#updaterParts());
   }
