@@ -26,6 +26,9 @@ export function misfit({ header, values }: FieldSample, info: Pick<ModelInfo, 'i
     return `its input is ${input.type}[${input.shape}], the model takes ${type}[${wanted}]`;
   const bytes = input.shape.reduce((size, dim) => size * dim, BYTES[input.type]);
   if (values.byteLength !== bytes) return `it has ${values.byteLength} bytes of values, ${bytes} are wanted`;
+  // They would make an evaluation say nothing, and no page can show them.
+  if (type === 'float32' && !(numbersOf(type, values) as Float32Array).every(Number.isFinite))
+    return 'it has values that are no numbers';
   if (guess >= classCount(info.outputs)!) return `class ${guess} is none of the model`;
   return null;
 }

@@ -23,6 +23,9 @@ export const FIRST_POLICY: SamplingPolicy = {
 /** Which inputs devices may keep: the policy of each model, and the orders that follow from it. */
 @Injectable()
 export class SamplingPolicies implements OnModuleInit {
+  /** One after another, so that an order that was read before a switch was thrown is not sent after it. */
+  #telling: Promise<unknown> = Promise.resolve();
+
   constructor(
     private readonly field: FieldRepository,
     private readonly models: ModelService,
@@ -66,7 +69,13 @@ export class SamplingPolicies implements OnModuleInit {
   }
 
   /** Brings the orders of devices, or of one, to what the policies ask for. */
-  async tell(deviceId?: string): Promise<void> {
+  tell(deviceId?: string): Promise<void> {
+    const told = this.#telling.then(() => this.#tell(deviceId));
+    this.#telling = told.catch(() => undefined);
+    return told;
+  }
+
+  async #tell(deviceId?: string): Promise<void> {
     for (const device of await this.field.devicesToTell(deviceId)) {
       const wanted = await this.#request(device);
       if (canonicalDigest(wanted) === canonicalDigest(device.asked)) continue;

@@ -81,7 +81,8 @@ export function driftAttention(
       ...{ severity: 'warning' as const, code: 'QUALITY_DRIFT' },
       title: `${models.get(modelId) ?? modelId} answers otherwise than in its evaluation on ${profile}`,
       reason: driftWords(drift),
-      action: 'Look at what the devices see now; if it is right, evaluate and train on data like it.',
+      action:
+        'Look at what the devices see now: samples for labelling, on the page of the model, show it. If it is right, evaluate and train on data like it.',
       link: others.length === 0 ? `/devices/${only}` : `/models/${modelId}`,
     }));
 }

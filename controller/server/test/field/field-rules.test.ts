@@ -51,6 +51,9 @@ t.test('a sample fits in type, shape and length; a dimension without a size take
     values: new Uint8Array(bytes),
   });
   t.equal(misfit(sample([1, 7], 28), info), null);
+  const odd = sample([1, 7], 28);
+  new Float32Array(odd.values.buffer)[3] = Number.NaN;
+  t.match(misfit(odd, info), /no numbers/);
   t.match(misfit(sample([1, 7], 27), info), /27 bytes/);
   t.match(misfit(sample([2, 7], 56), info), /the model takes/);
   t.match(misfit(sample([7], 28), info), /the model takes/);
