@@ -103,6 +103,27 @@ function npy(shape: number[], values: number[]): Buffer {
   return Buffer.concat([head, Buffer.from(Float32Array.from(values).buffer)]);
 }
 
+t.test('list: several SPECs of whatever kinds, one after the other, labelled when all are', async (t) => {
+  const dir = t.testdir();
+  writeFileSync(path.join(dir, 'a.npy'), npy([3, 2], [1, 2, 3, 4, 5, 6]));
+  writeFileSync(path.join(dir, 'labels.npy'), npy([3], [0, 1, 2]));
+  const file = path.join(dir, 'all.list');
+  const open = (text: string, options = '') => {
+    writeFileSync(file, text);
+    return openDataset(`list:${file}${options}`);
+  };
+  const joined = await open(`npy:${dir}\r\n\nnpy:${dir}?from=2\n`);
+  t.match(joined, { n: 4, labelled: true, classes: 3, sampleShape: [2] });
+  t.strictSame([...joined.labels!], [0, 1, 2, 2]);
+  t.strictSame(await joined.read(3), await joined.read(2));
+  const mixed = await open(`npy:${dir}\nrandom:2\n`, '?from=2');
+  t.match(mixed, { n: 3, labelled: false, labels: null });
+  t.strictSame((await mixed.read(1)).kind, 'random');
+  await t.rejects(open(`list:${file}`), { code: 'ESP_DATA_UNREADABLE', message: /another list/ });
+  await t.rejects(open('\n'), { code: 'ESP_DATA_UNREADABLE', message: /no SPEC/ });
+  await t.rejects(open('photos'), { code: 'ESP_DATA_SPEC_INVALID' });
+});
+
 t.test('npy: one array for each input, by name', async (t) => {
   const dir = t.testdir();
   writeFileSync(path.join(dir, 'a.npy'), npy([3, 2], [1, 2, 3, 4, 5, 6]));

@@ -7,6 +7,7 @@ for (const [text, expected] of [
   ['idx:a.gz,b.gz', { kind: 'idx', target: 'a.gz,b.gz' }],
   ['kws:k.bin?not-every=5', { kind: 'kws', notEvery: 5, every: null }],
   ['npy:folder', { kind: 'npy', target: 'folder' }],
+  ['list:all.list?from=2', { kind: 'list', target: 'all.list', from: 2 }],
   ['random:64', { kind: 'random', target: '64' }],
 ] as [string, Partial<DataSpec>][]) {
   t.test(`${text} is understood`, async (t) => t.match(parseSpec(text), expected));

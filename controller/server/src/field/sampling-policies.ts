@@ -80,6 +80,7 @@ export class SamplingPolicies implements OnModuleInit {
       const wanted = await this.#request(device);
       if (canonicalDigest(wanted) === canonicalDigest(device.asked)) continue;
       await this.desired.setSampling(device.id, wanted && this.signer.sampling(wanted));
+      this.bus.emit('field-sample', device.id);
     }
   }
 

@@ -94,13 +94,4 @@ t.test('what is written as .npy is what the engine reads', async (t) => {
   t.strictSame([...data.labels!], [4, 1]);
   const second = await data.read(1);
   t.strictSame(second.kind === 'inputs' && [...second.inputs.input!], [...values.subarray(6)]);
-  const list = path.join(folder, 'all.list');
-  writeFileSync(list, `npy:${folder}\nnpy:${folder}?from=1\n`);
-  const joined = await openDataset(`list:${list}`);
-  t.strictSame([joined.n, [...joined.labels!]], [3, [4, 1, 1]], 'one after the other');
-  t.strictSame(await joined.read(2), second);
-  writeFileSync(list, `npy:${folder}\nrandom:2\n`);
-  t.match(await openDataset(`list:${list}?from=1`), { n: 3, labelled: false }, 'labelled when all of it is');
-  writeFileSync(list, `list:${list}\n`);
-  await t.rejects(openDataset(`list:${list}`), { code: 'ESP_DATA_UNREADABLE' });
 });

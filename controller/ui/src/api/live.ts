@@ -4,17 +4,7 @@ import { useSyncExternalStore } from 'react';
 
 /** Which queries (by the first part of their key) an event of each kind makes old. */
 const touched: Record<LiveEvent['kind'], readonly string[]> = {
-  device: [
-    'sampling',
-    'devices',
-    'device',
-    'measurements',
-    'quality',
-    'fleet',
-    'model',
-    'enrolment-tokens',
-    'profiles',
-  ],
+  device: ['devices', 'device', 'measurements', 'quality', 'fleet', 'model', 'enrolment-tokens', 'profiles'],
   model: ['models', 'model', 'fleet'],
   variant: ['variants', 'variant', 'model', 'models'],
   dataset: ['datasets'],
