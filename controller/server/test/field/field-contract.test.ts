@@ -135,6 +135,32 @@ t.test('a sample is taken once, kept sealed, and shown as the picture it was', a
   });
 });
 
+t.test('viewers see that it is on, operators what was kept, and only admins decide', async (t) => {
+  const [one] = (await samples()).items;
+  for (const [role, expected] of [
+    ['viewer', [200, 403, 403, 403, 403, 403, 403]],
+    ['operator', [200, 200, 200, 200, 200, 403, 403]],
+  ] as const) {
+    await admin.call('POST', '/users', { name: role, role, password: 'long enough 1' });
+    const { headers } = await caller(controller).call('POST', '/session', { name: role, password: 'long enough 1' });
+    const who = caller(controller, { cookie: headers.get('set-cookie')!.split(';')[0]! });
+    const found = [
+      await who.call('GET', `/models/${model.id}/sampling`),
+      await who.call('GET', `/models/${model.id}/field-samples`),
+      await who.call('GET', `/field-samples/${one!.id}/picture`),
+      await who.call('GET', `/field-samples/${one!.id}/values`),
+      await who.call('PUT', `/field-samples/${one!.id}/label`, { label: null }),
+      await who.call('PUT', `/models/${model.id}/sampling`, policy),
+      await who.call('DELETE', `/models/${model.id}/field-samples`),
+    ];
+    t.strictSame(
+      found.map(({ status }) => status),
+      expected,
+      role,
+    );
+  }
+});
+
 t.test('what does not belong here is refused, each with its reason', async (t) => {
   const week = 8 * 86_400_000;
   for (const [name, refused, reason] of [
