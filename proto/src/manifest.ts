@@ -44,6 +44,17 @@ export const GoldenFile = z.object({
 });
 export type GoldenFile = z.infer<typeof GoldenFile>;
 
+/**
+ * The same network in a file for another runtime; a device that has the runtime may serve it, if that answers the golden cases
+ * within this tolerance and is faster there. Kernels round differently, so it has a tolerance of its own.
+ */
+export const Alternative = z.object({
+  adapter: z.string(),
+  entry: z.string(),
+  tolerance: z.record(z.string(), z.number()),
+});
+export type Alternative = z.infer<typeof Alternative>;
+
 /** Manifest, version 1: what an artifact is, for whom, and what it must compute. Signed; see {@link signManifest}. */
 export const Manifest = z.object({
   version: z.literal(1),
@@ -56,6 +67,8 @@ export const Manifest = z.object({
   format: z.enum(['onnx']),
   runtime: z.object({ adapter: z.literal('onnxruntime'), minVersion: z.string(), sessionOptions: SessionOptions }),
   entry: z.string(),
+  /** Absent in manifests of before, and where there are none. A file that only these name is fetched where it can be used. */
+  alternatives: z.array(Alternative).optional(),
   inputs: z.array(TensorSpec),
   outputs: z.array(TensorSpec),
   preprocess: Preprocess.nullable(),
@@ -69,15 +82,35 @@ export type Manifest = z.infer<typeof Manifest>;
 export const Signature = z.object({ keyid: z.string(), alg: z.literal('ed25519'), value: z.string() });
 export type Signature = z.infer<typeof Signature>;
 
-/** A manifest with its ed25519 signature over the RFC 8785 bytes of `manifest`. */
-export const SignedManifest = z.object({ manifest: Manifest, signature: Signature });
-export type SignedManifest = z.infer<typeof SignedManifest>;
+/**
+ * A manifest with its ed25519 signature over the RFC 8785 bytes of `manifest`. Fields that this program does not know are kept,
+ * so that the signature holds over those of a newer one, too.
+ */
+export const SignedManifest = z.object({ manifest: Manifest.loose(), signature: Signature });
+export interface SignedManifest {
+  readonly manifest: Manifest;
+  readonly signature: Signature;
+}
 
 /** An artifact's digest: the canonical digest of its file list, so it names content and nothing else. */
 export const artifactDigest = (files: readonly ArtifactFile[]): string =>
   canonicalDigest(
     [...files].sort((a, b) => (a.path < b.path ? -1 : 1)).map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })),
   );
+
+/** The files of an artifact that a device with these runtimes has a use for: all but those of runtimes that it lacks. */
+export function filesFor(
+  { files, entry, golden, alternatives = [] }: Pick<Manifest, 'files' | 'entry' | 'golden' | 'alternatives'>,
+  adapters: ReadonlySet<string>,
+): ArtifactFile[] {
+  const used = new Set([
+    entry,
+    golden.path,
+    ...alternatives.filter((one) => adapters.has(one.adapter)).map((one) => one.entry),
+  ]);
+  const useless = new Set(alternatives.map((one) => one.entry).filter((path) => !used.has(path)));
+  return files.filter(({ path }) => !useless.has(path));
+}
 
 /** A key's id: the canonical digest of its public PEM, shortened to 16 hex digits. */
 export const keyId = (publicKeyPem: string): string => canonicalDigest(publicKeyPem.trim()).slice(0, 16);

@@ -2,10 +2,12 @@ import { generateKeyPairSync } from 'node:crypto';
 import {
   artifactDigest,
   canonicalBytes,
+  filesFor,
   keyId,
   type Manifest,
   mayAccess,
   SessionOptions,
+  SignedManifest,
   signManifest,
   verifyManifest,
 } from '@espalier/proto';
@@ -52,6 +54,25 @@ t.test('a signature holds for its manifest and a trusted key only', async (t) =>
   t.notOk(verifyManifest(signed, {}), 'an unknown key');
   const other = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();
   t.notOk(verifyManifest(signed, { [keyId(pem)]: other }), 'a key under a false id');
+});
+
+t.test('a manifest of before is valid, and a field of a newer program is kept under its signature', async (t) => {
+  t.equal(SignedManifest.parse(signManifest(manifest, privateKey, keyId(pem))).manifest.alternatives, undefined);
+  const newer = signManifest({ ...manifest, invented: [1, 2] } as Manifest, privateKey, keyId(pem));
+  t.ok(verifyManifest(SignedManifest.parse(JSON.parse(JSON.stringify(newer))), trusted));
+});
+
+t.test('a file for a runtime is fetched where that runtime is, and every other file everywhere', async (t) => {
+  const tflite = { path: 'model.tflite', bytes: 4, sha256: 'c'.repeat(64) };
+  const two = { ...manifest, files: [...files, tflite] };
+  const pathsFor = (one: Manifest, ...adapters: string[]) => filesFor(one, new Set(adapters)).map(({ path }) => path);
+  const all = ['model.onnx', 'golden.json', 'model.tflite'];
+  t.strictSame(pathsFor(two), all, 'no alternative names it');
+  const alternatives = [{ adapter: 'litert', entry: 'model.tflite', tolerance: {} }];
+  t.strictSame(pathsFor({ ...two, alternatives }, 'litert'), all);
+  t.strictSame(pathsFor({ ...two, alternatives }), ['model.onnx', 'golden.json']);
+  const shared = [{ adapter: 'other', entry: 'model.onnx', tolerance: {} }];
+  t.strictSame(pathsFor({ ...two, alternatives: shared }), all, 'what the entry needs is never left out');
 });
 
 t.test('a device reaches its own branches and no others', async (t) => {

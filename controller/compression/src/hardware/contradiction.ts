@@ -12,8 +12,11 @@ export function contradiction({ scheme, placement, fusion, outputs }: HardwarePr
     return 'placement.residual: only weighted-inputs has shortcut operands';
   }
   const full = scheme.activations === 'int8' && !scheme.symmetric && placement.at === 'all-edges';
-  if (outputs.includes('tflite') && !full) {
+  if (outputs[0] === 'tflite' && !full) {
     return 'outputs: tflite needs int8 activations with a zero point, on all edges';
+  }
+  if (outputs.includes('tflite') && (scheme.symmetric || !['int8', 'uint8'].includes(scheme.activations))) {
+    return 'outputs: tflite needs activations of 8 bits with a zero point';
   }
   return null;
 }

@@ -105,7 +105,10 @@ export const HardwareProfile = z.strictObject({
    */
   rewrites: z.array(z.enum(REWRITES)),
   memory: Memory,
-  /** Files that a build can be, the first by default. */
+  /**
+   * Files that a build can be, the first by default. A .tflite after .onnx is the same network with the same ends: the device
+   * takes the one that is faster there.
+   */
   outputs: z.array(z.enum(['onnx', 'tflite'])).min(1),
   compiler: Compiler.nullable(),
   oracle: Oracle,

@@ -18,9 +18,10 @@ import { type BuildOptions, type BuiltVariant, DEFAULT_MAX_DROP, DEFAULT_MINUTES
 import { graphOf, makeOther, methodOf } from './other.js';
 import { type Proof, proveStep } from './prove.js';
 import { assembleReport } from './report.js';
-import { tfliteOf } from './tflite.js';
+import { liteRtFile, tfliteOf, twinOf } from './tflite.js';
 import { writeArtifact } from './write.js';
 
+const TWIN = 'model.tflite';
 /** Calibration reads no more samples than this: ranges have settled long before. */
 const CALIBRATION_MAX = 512;
 /**
@@ -121,15 +122,20 @@ async function finish(
   const tflite = tfliteOf(options, proof.evidence.candidate);
   const native = tflite ? await writeArtifact(outDir, 'model.tflite', tflite) : model;
   if (tflite) files.push(native);
+  const twin = twinOf(options, proof.evidence.candidate);
+  if (twin && 'bytes' in twin) files.push(await writeArtifact(outDir, TWIN, twin.bytes));
   const device = buildOptionsFor(profile, { name: native.path, sha256: native.sha256 }, proof.inputs);
   if (device) files.push(await writeArtifact(outDir, BUILD_OPTIONS, `${JSON.stringify(device, null, 2)}\n`));
   const evidence = { ...proof.evidence, device };
-  const report = await assembleReport(options, evidence, proof.bytes.length, process.cpuUsage(started));
+  const assembled = await assembleReport(options, evidence, proof.bytes.length, process.cpuUsage(started));
+  const notes = [...assembled.notes, ...(twin && 'why' in twin ? [twin.why] : [])];
+  const report = { ...assembled, notes };
   await writeArtifact(outDir, 'report.json', `${JSON.stringify(report, null, 2)}\n`);
   tell('write', 1);
   return {
     files,
     entry: 'model.onnx',
+    alternatives: twin && 'bytes' in twin ? [liteRtFile(TWIN, proof.golden.tolerance)] : [],
     inputs: proof.inputs,
     outputs: proof.outputs,
     sessionOptions: options.profile.session,

@@ -1,4 +1,5 @@
 import type {
+  Alternative,
   ArtifactFile,
   LatencyTable,
   Preprocess,
@@ -79,6 +80,8 @@ export interface BuiltVariant {
   /** Files of the artifact, in `outDir`. The report is beside them and not part of it. */
   readonly files: ArtifactFile[];
   readonly entry: string;
+  /** The same network for other runtimes, of which a device may choose one. */
+  readonly alternatives: Alternative[];
   readonly inputs: TensorSpec[];
   readonly outputs: TensorSpec[];
   readonly sessionOptions: SessionOptions;

@@ -2,9 +2,9 @@ import type { ValueInfoProto } from '../onnx/gen/onnx_pb.js';
 import type { Graph } from '../onnx/graph.js';
 import type { Node } from '../onnx/node.js';
 import { declaredShape } from '../onnx/shapes/shape.js';
-import { numbersOf } from '../onnx/tensor.js';
 import { binary, logistic, softmax, unary } from './elementwise.js';
-import { type Handler, Lowering, permute, TO_NHWC } from './lowering.js';
+import { FLOAT_HANDLERS, floatInput, floatOf } from './float-ends.js';
+import { asInt8, type Handler, Lowering, permute, TO_NHWC } from './lowering.js';
 import type { TfliteModel } from './model.js';
 import { averagePool, maxPool, mean } from './pooling.js';
 import { concat, pad, reshape, transpose } from './reshaping.js';
@@ -22,16 +22,18 @@ const quantize: Handler = (at, node) => {
 const dequantize: Handler = (at, node) => {
   const constant = at.graph.constantOf(node, 0);
   const output = node.outputs[0]!;
-  if (constant) at.bindConstant(output, { values: numbersOf(constant), dims: constant.dims, ...at.parameters(node) });
+  if (constant) at.bindConstant(output, { values: asInt8(constant), dims: constant.dims, ...at.parameters(node) });
   else at.bind(output, at.requantize(at.value(node, 0), at.quantization(node), output));
 };
 
 function bindInput(at: Lowering, node: Node, name: string): void {
   const input = at.graph.inputs.find((one) => one.name === name);
   const sizes = declaredSizes(input) ?? at.refuse(node, `the shape of its input ${name} is not static`);
+  const quantization = at.quantization(node);
   const image = sizes.length === 4;
   const [dims, layout] = image ? [permute(sizes, TO_NHWC), 'nhwc' as const] : [sizes, 'plain' as const];
-  const value = at.activation(name, dims, at.quantization(node), layout);
+  const value =
+    at.ends === 'float' ? floatInput(at, name, sizes, quantization) : at.activation(name, dims, quantization, layout);
   at.bind(name, value);
 }
 
@@ -67,22 +69,24 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
 };
 
 /**
- * A QDQ graph with int8 on every edge as full-integer TensorFlow Lite: int8 in and out, images NHWC. Nothing is
- * approximated: what has no exact counterpart is refused. Throws ESP_TFLITE_UNSUPPORTED with the node's name.
+ * A QDQ graph as TensorFlow Lite, of one batch size. Ends of int8: full-integer, int8 in and out, images NHWC. Ends of float:
+ * the inputs and outputs of the ONNX graph. Nothing is approximated: what has no exact counterpart is refused; integers of
+ * uint8 are moved by 128, which changes nothing. Throws ESP_TFLITE_UNSUPPORTED with the node's name.
  */
-export function lowerToTflite(graph: Graph, description: string): TfliteModel {
-  const at = new Lowering(graph);
+export function lowerToTflite(graph: Graph, description: string, ends: Lowering['ends'] = 'int8'): TfliteModel {
+  const at = new Lowering(graph, ends);
   for (const node of graph.nodes) {
-    const handler = node.domain === '' ? HANDLERS[node.opType] : undefined;
+    const known = node.domain === '' ? HANDLERS[node.opType] : undefined;
+    const isFloat = ends === 'float' && !/^(De)?QuantizeLinear$/.test(node.opType) && at.givesFloat(node);
+    const handler = (isFloat ? FLOAT_HANDLERS[node.opType] : undefined) ?? known;
     if (handler) handler(at, node);
     else at.refuse(node, 'there is no such operator');
   }
   const outputs = graph.outputs.map(({ name }) => {
-    const value = at.find(name);
-    const node = graph.producer(name);
-    if (!value) return at.refuse(node ?? graph.nodes[0]!, `the output ${name} is float`);
-    return value.tensor;
+    const node = graph.producer(name) ?? graph.nodes[0]!;
+    if (ends === 'float') return floatOf(at, node, name);
+    return at.find(name)?.tensor ?? at.refuse(node, `the output ${name} is float`);
   });
-  const inputs = graph.inputs.flatMap(({ name }) => at.find(name)?.tensor ?? []);
+  const inputs = graph.inputs.flatMap(({ name }) => at.floats.get(name) ?? at.find(name)?.tensor ?? []);
   return { tensors: at.tensors, operators: at.operators, inputs, outputs, description };
 }

@@ -1,7 +1,7 @@
 import { TfliteUnsupported } from '../errors.js';
 import type { Graph } from '../onnx/graph.js';
 import { intOf, type Node } from '../onnx/node.js';
-import { bytesOf, numbersOf } from '../onnx/tensor.js';
+import { bytesOf, numbersOf, type Tensor, Type } from '../onnx/tensor.js';
 import type { Quantization, TfliteOperator, TfliteTensor } from './model.js';
 
 /** ONNX images are [N, C, H, W]; TensorFlow Lite's are [N, H, W, C]. */
@@ -34,6 +34,12 @@ export interface Constant {
   readonly axis: number;
 }
 
+const INTEGERS: readonly Type[] = [Type.INT8, Type.UINT8, Type.INT32];
+
+/** Numbers of a quantized tensor as int8: uint8 with zero point z is the same real number as int8 with z - 128. */
+export const asInt8 = (tensor: Tensor): number[] =>
+  tensor.type === Type.UINT8 ? numbersOf(tensor).map((value) => value - 128) : numbersOf(tensor);
+
 const same = (a: Quantization, b: Quantization): boolean => a.scale === b.scale && a.zero === b.zero;
 
 /** What lowering has made so far: tensors and operators, and which ONNX value is which tensor. */
@@ -42,8 +48,14 @@ export class Lowering {
   readonly operators: TfliteOperator[] = [];
   private readonly values = new Map<string, Value>();
   private readonly constants = new Map<string, Constant>();
+  /** Tensors of floats by ONNX name, in ONNX's axes. */
+  readonly floats = new Map<string, number>();
 
-  constructor(readonly graph: Graph) {}
+  /** @param ends what the network takes and gives: its integers, or the floats of the ONNX graph; see float-ends.ts */
+  constructor(
+    readonly graph: Graph,
+    readonly ends: 'int8' | 'float',
+  ) {}
 
   /** @throws ESP_TFLITE_UNSUPPORTED */
   refuse(node: Node, why: string): never {
@@ -63,6 +75,13 @@ export class Lowering {
     const { scale, zero } = quantization;
     const tensor = this.add({ name, shape, type: 'int8', quantization: { scales: [scale], zeros: [zero], axis: 0 } });
     return { tensor, shape, quantization, layout };
+  }
+
+  /** A new tensor of floats under an ONNX name. */
+  float(name: string, shape: readonly number[]): number {
+    const tensor = this.add({ name, shape, type: 'float32' });
+    this.floats.set(name, tensor);
+    return tensor;
   }
 
   int32s(name: string, values: readonly number[], shape: readonly number[] = [values.length]): number {
@@ -96,7 +115,8 @@ export class Lowering {
     const scale = this.graph.constantOf(node, 1) ?? this.refuse(node, 'its scale is not a constant');
     const scales = numbersOf(scale);
     const zero = this.graph.constantOf(node, 2);
-    return { scales, zeros: zero ? numbersOf(zero) : scales.map(() => 0), axis: intOf(node, 'axis', 1) };
+    if (zero && !INTEGERS.includes(zero.type)) this.refuse(node, 'its integers are not of 8 bits');
+    return { scales, zeros: zero ? asInt8(zero) : scales.map(() => 0), axis: intOf(node, 'axis', 1) };
   }
 
   quantization(node: Node): Quantization {
@@ -105,15 +125,19 @@ export class Lowering {
     return { scale: scales[0]!, zero: zeros[0]! };
   }
 
-  /** The parameters that the quantization behind a node gives its output. */
-  outputQuantization(node: Node): Quantization {
+  /** True when something reads a node's result as float. */
+  givesFloat(node: Node): boolean {
     const output = node.outputs[0]!;
     const readers = this.graph.consumers(output);
-    const [first] = readers;
-    if (!first || this.graph.isOutput(output) || readers.some(({ opType }) => opType !== 'QuantizeLinear')) {
-      return this.refuse(node, `its output ${output} is float`);
-    }
-    return this.quantization(first);
+    return (
+      readers.length === 0 || this.graph.isOutput(output) || readers.some((one) => one.opType !== 'QuantizeLinear')
+    );
+  }
+
+  /** The parameters that the quantization behind a node gives its output. */
+  outputQuantization(node: Node): Quantization {
+    if (this.givesFloat(node)) return this.refuse(node, `its output ${node.outputs[0]} is float`);
+    return this.quantization(this.graph.consumers(node.outputs[0]!)[0]!);
   }
 
   /** The same numbers with other parameters. */

@@ -1,6 +1,6 @@
 import { intOf, intsOf, type Node } from '../onnx/node.js';
-import { elementCount, numbersOf } from '../onnx/tensor.js';
-import { AXIS_IN_NHWC, type Handler, type Lowering, permute, type Value } from './lowering.js';
+import { elementCount, numbersOf, Type } from '../onnx/tensor.js';
+import { AXIS_IN_NHWC, asInt8, type Handler, type Lowering, permute, type Value } from './lowering.js';
 import { concatFields, reshapeFields } from './schema.js';
 import { pad as padValue } from './window.js';
 
@@ -107,7 +107,9 @@ export const pad: Handler = (at, node) => {
   const mode = new TextDecoder().decode(node.attributes.get('mode')?.s ?? new Uint8Array());
   if (mode !== '' && mode !== 'constant') at.refuse(node, `mode ${mode}`);
   const filler = at.graph.constantOf(node, 2);
-  if (node.inputs[2] && (!filler || numbersOf(filler)[0] !== 0)) at.refuse(node, 'it pads with something else than 0');
+  // Of integers, the zero point is 0.
+  const zero = filler?.type === Type.FLOAT ? 0 : value.quantization.zero;
+  if (node.inputs[2] && (!filler || asInt8(filler)[0] !== zero)) at.refuse(node, 'it pads with something else than 0');
   const sizes = numbersOf(amounts);
   if (value.image || sizes.some((size) => size < 0)) at.refuse(node, 'it cuts, or reads a flattened image');
   const rank = value.shape.length;

@@ -24,6 +24,7 @@ export const OPERATORS = {
   AVERAGE_POOL_2D: { code: 1, version: 2, options: 5 },
   CONCATENATION: { code: 2, version: 2, options: 10 },
   CONV_2D: { code: 3, version: 3, options: 1 },
+  DEQUANTIZE: { code: 6, version: 2, options: 0 },
   DEPTHWISE_CONV_2D: { code: 4, version: 3, options: 2 },
   FULLY_CONNECTED: { code: 9, version: 4, options: 8 },
   HARD_SWISH: { code: 117, version: 1, options: 91 },

@@ -30,10 +30,24 @@ export const conv: Handler = (at, node) => {
   at.bind(node.outputs[0]!, output);
 };
 
-/** Gemm and MatMul with constant weights. Columns follow the order in which a flattened image lies in memory. */
+/** Gemm and MatMul with constant weights. */
 export const fullyConnected: Handler = (at, node) => {
-  const weights = weightsOf(at, node);
   const row = at.value(node, 0);
+  const { weight, outputs, scales, weights } = weightsAsRows(at, node, row);
+  const output = at.activation(node.outputs[0]!, [row.shape[0]!, outputs], at.outputQuantization(node), 'plain');
+  at.emit({
+    name: 'FULLY_CONNECTED',
+    inputs: [row.tensor, weight, biasOf(at, node, outputs, row, weights)],
+    outputs: [output.tensor],
+    fields: [],
+    ...(scales > 1 ? { version: PER_CHANNEL_FULLY_CONNECTED } : {}),
+  });
+  at.bind(node.outputs[0]!, output);
+};
+
+/** The weights of a Gemm or MatMul, a row for each output. Columns follow the order in which a flattened image lies in memory. */
+export function weightsAsRows(at: Lowering, node: Node, row: Value) {
+  const weights = weightsOf(at, node);
   const isGemm = node.opType === 'Gemm';
   if (isGemm && (floatOf(node, 'alpha', 1) !== 1 || floatOf(node, 'beta', 1) !== 1 || intOf(node, 'transA', 0) !== 0)) {
     at.refuse(node, 'alpha, beta or transA');
@@ -49,16 +63,8 @@ export const fullyConnected: Handler = (at, node) => {
   };
   const order: Order = transposed ? ([o, i]) => o * inputs + column(i) : ([i, o]) => o * inputs + column(i);
   const weight = at.add(weightTensor(node, weights, [outputs, inputs], 0, rearrange(weights, order)));
-  const output = at.activation(node.outputs[0]!, [row.shape[0]!, outputs], at.outputQuantization(node), 'plain');
-  at.emit({
-    name: 'FULLY_CONNECTED',
-    inputs: [row.tensor, weight, biasOf(at, node, outputs, row, weights)],
-    outputs: [output.tensor],
-    fields: [],
-    ...(weights.scales.length > 1 ? { version: PER_CHANNEL_FULLY_CONNECTED } : {}),
-  });
-  at.bind(node.outputs[0]!, output);
-};
+  return { weight, outputs, scales: weights.scales.length, weights };
+}
 
 function weightsOf(at: Lowering, node: Node): Constant {
   const weights = at.constant(node, 1) ?? at.refuse(node, 'its weights are not quantized constants');

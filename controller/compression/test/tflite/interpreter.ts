@@ -1,8 +1,8 @@
 /** What the integers of a .tflite mean, written down plainly: sums are exact, results are rounded once. */
 import type { ReadModel, ReadOperator, ReadTensor } from './read.ts';
 
-/** Stored integers by tensor index, row-major. */
-type Memory = Map<number, Int32Array>;
+/** What is stored by tensor index, row-major: integers, or floats. */
+type Memory = Map<number, Int32Array | Float64Array>;
 
 const count = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
@@ -34,28 +34,28 @@ class Run {
     for (const [index, { data, type }] of model.tensors.entries()) {
       if (!data) continue;
       const copy = new Uint8Array(data).buffer;
-      this.memory.set(index, Int32Array.from(type === 'int32' ? new Int32Array(copy) : new Int8Array(copy)));
+      if (type === 'float32') this.memory.set(index, Float64Array.from(new Float32Array(copy)));
+      else this.memory.set(index, Int32Array.from(type === 'int32' ? new Int32Array(copy) : new Int8Array(copy)));
     }
   }
   tensor = (index: number): ReadTensor => this.model.tensors[index]!;
-  values(index: number): Int32Array {
+  values(index: number): Int32Array | Float64Array {
     const found = this.memory.get(index);
     if (!found) throw new Error(`${this.tensor(index).name} is read before it is made`);
     return found;
   }
   /** The real number an element stands for, with the scale of its channel. */
   real(index: number, flat: number, channel = 0): number {
-    const { scales, zeros } = this.tensor(index);
+    const { scales, zeros, type } = this.tensor(index);
+    if (type === 'float32') return this.values(index)[flat]!;
     const one = scales.length > 1 ? channel : 0;
     return (this.values(index)[flat]! - zeros[one]!) * scales[one]!;
   }
   /** Makes a tensor from the real number of each index. */
   make(index: number, real: (index: number[]) => number): void {
     const tensor = this.tensor(index);
-    this.memory.set(
-      index,
-      Int32Array.from(indices(tensor.shape), (one) => stored(tensor, real(one))),
-    );
+    const all = Float64Array.from(indices(tensor.shape), real);
+    this.memory.set(index, tensor.type === 'float32' ? all : Int32Array.from(all, (one) => stored(tensor, one)));
   }
 }
 
@@ -164,6 +164,7 @@ const KERNELS: Record<ReadOperator['name'], (run: Run, operator: ReadOperator) =
     });
   },
   CONV_2D: (run, operator) => convolve(run, operator, false),
+  DEQUANTIZE: each((x) => x),
   DEPTHWISE_CONV_2D: (run, operator) => convolve(run, operator, true),
   FULLY_CONNECTED(run, { inputs, outputs }) {
     const [row, weight, bias] = inputs as [number, number, number];
@@ -225,10 +226,9 @@ const KERNELS: Record<ReadOperator['name'], (run: Run, operator: ReadOperator) =
 export function interpret(model: ReadModel, inputs: readonly Float32Array[]): number[][] {
   const run = new Run(model);
   for (const [at, index] of model.inputs.entries()) {
-    run.memory.set(
-      index,
-      Int32Array.from(inputs[at]!, (real) => stored(run.tensor(index), real)),
-    );
+    const given = Float64Array.from(inputs[at]!);
+    const tensor = run.tensor(index);
+    run.memory.set(index, tensor.type === 'float32' ? given : Int32Array.from(given, (real) => stored(tensor, real)));
   }
   for (const operator of model.operators) KERNELS[operator.name](run, operator);
   return model.outputs.map((index) => Array.from(run.values(index), (_, flat) => run.real(index, flat)));

@@ -293,3 +293,74 @@ t.test('a constant operand of several axes is refused', async (t) => {
   };
   await t.rejects(build(model, [1, 4, 9, 8]), { code: 'ESP_TFLITE_UNSUPPORTED', message: /more than one axis/ });
 });
+
+/** [what, model, operators it becomes with float at its ends, from what x64 serves: uint8 and a float result] */
+const FLOAT_ENDS: readonly [string, TinyModel, string[]][] = [
+  [
+    'an image in and a Gemm out, whose product is float',
+    {
+      ...image,
+      constants: { w: conv(5, 4, 3, 1), b: noise([5], 2), fc: noise([6, 5], 3), fb: noise([6], 4) },
+      nodes: [
+        ['Conv', ['x', 'w', 'b'], ['c'], { pads: [1, 1, 1, 1] }],
+        ['Relu', ['c'], ['r']],
+        ['GlobalAveragePool', ['r'], ['p']],
+        ['Flatten', ['p'], ['f']],
+        ['Gemm', ['f', 'fc', 'fb'], ['y'], { transB: 1 }],
+      ],
+    },
+    ['QUANTIZE', 'TRANSPOSE', 'CONV_2D', 'MEAN', 'RESHAPE', 'DEQUANTIZE', 'FULLY_CONNECTED'],
+  ],
+  [
+    'an image out, in the axes of ONNX again',
+    {
+      ...image,
+      constants: { w: conv(5, 4, 3, 1) },
+      nodes: [
+        ['Conv', ['x', 'w'], ['c'], { pads: [1, 1, 1, 1] }],
+        ['Relu', ['c'], ['y']],
+      ],
+    },
+    ['QUANTIZE', 'TRANSPOSE', 'CONV_2D', 'TRANSPOSE', 'DEQUANTIZE'],
+  ],
+  [
+    'a softmax in float behind an int8 product',
+    {
+      ...image,
+      constants: { w: conv(5, 4, 3, 1), fc: noise([5, 6], 3) },
+      nodes: [
+        ['Conv', ['x', 'w'], ['c']],
+        ['Relu', ['c'], ['r']],
+        ['GlobalAveragePool', ['r'], ['p']],
+        ['Flatten', ['p'], ['f']],
+        ['MatMul', ['f', 'fc'], ['m']],
+        ['Softmax', ['m'], ['y'], { axis: -1 }],
+      ],
+    },
+    ['QUANTIZE', 'TRANSPOSE', 'CONV_2D', 'MEAN', 'RESHAPE', 'FULLY_CONNECTED', 'DEQUANTIZE', 'SOFTMAX'],
+  ],
+];
+
+for (const [what, model, expected] of FLOAT_ENDS) {
+  t.test(`float ends: ${what}`, async (t) => {
+    const samples = Array.from({ length: 8 }, (_, at) => ({ x: noise([1, 4, 9, 8], 70 + at) }));
+    const { graph } = await quantizeTiny(tinyGraph(model), samples, 'x64-avx512-vnni');
+    const fixed = fixBatch(graph, 1);
+    const read = readTflite(writeTflite(lowerToTflite(fixed, 'tiny', 'float')));
+    t.strictSame(names(read), expected);
+    const [input, output] = [read.inputs, read.outputs].map(([index]) => read.tensors[index!]!);
+    t.match(input, { name: 'x', type: 'float32', shape: [1, 4, 9, 8] });
+    t.match(output, { name: 'y', type: 'float32' });
+    let [most, largest] = [0, 0];
+    for (const { x } of samples) {
+      const { y } = await run(fixed, { x }, 'disabled');
+      const [found] = interpret(read, [floatsOf(x)]);
+      t.equal(found!.length, y!.length);
+      for (const [at, wanted] of y!.entries()) {
+        most = Math.max(most, Math.abs(found![at]! - wanted));
+        largest = Math.max(largest, Math.abs(wanted));
+      }
+    }
+    t.ok(most <= (1.01 * largest) / 127, `${most} of ${largest}`);
+  });
+}

@@ -88,14 +88,14 @@ export class BuildHandler implements JobHandler<'build-variant'>, OnModuleInit {
     const dataset = job.datasetId === null ? null : await this.datasets.get(job.datasetId);
     const files = result.files.filter((file) => file.path !== REPORT_FILE);
     await this.#store(files, outDir);
-    const { entry, inputs, outputs, sessionOptions, golden, report, kept, predictedUs } = result;
+    const { entry, alternatives, inputs, outputs, sessionOptions, golden, report, kept, predictedUs } = result;
     await this.variants.update(variantId, {
       state: 'ready',
       method: kept,
       note: kept === asked ? null : `${kept} was kept: ${report.notes.join('; ') || 'no gain on this profile'}`,
       digest: artifactDigest(files),
       files,
-      parts: { entry, inputs, outputs, sessionOptions, golden },
+      parts: { entry, alternatives, inputs, outputs, sessionOptions, golden },
       ...{ report: withFieldNote(report, dataset), predictedUs, trialUs: null, error: null },
     });
     const variant = await this.variants.find(variantId);

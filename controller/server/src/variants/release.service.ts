@@ -81,6 +81,8 @@ export function manifestOf(
     format: 'onnx',
     runtime: { adapter: 'onnxruntime', minVersion: report.runtime.version, sessionOptions: parts.sessionOptions },
     entry: parts.entry,
+    // Agents of before refuse what they cannot verify: a manifest says no more than it must.
+    ...(parts.alternatives?.length ? { alternatives: parts.alternatives } : {}),
     inputs: parts.inputs,
     outputs: parts.outputs,
     preprocess: model.preprocess,

@@ -1,9 +1,11 @@
-import type { ArtifactFile, ErrorBody, Recipe, Report, SessionOptions, TensorSpec } from '@espalier/proto';
+import type { Alternative, ArtifactFile, ErrorBody, Recipe, Report, SessionOptions, TensorSpec } from '@espalier/proto';
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /** What the builder made, beyond its report: what a manifest needs. */
 export interface BuiltParts {
   readonly entry: string;
+  /** Absent in builds of before. */
+  readonly alternatives?: Alternative[];
   readonly inputs: TensorSpec[];
   readonly outputs: TensorSpec[];
   readonly sessionOptions: SessionOptions;
