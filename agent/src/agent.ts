@@ -185,6 +185,7 @@ export class Agent {
       ...{ now: this.#clock.now, reserveBytes: config.reserveBytes },
       ...{ selfTestLimitMs: config.selfTestLimitS * 1000, healthWindowMs: config.healthWindowS * 1000 },
       rpc: () => this.#rpc,
+      adapters: () => new Set(this.#facts.runtimes.map(({ adapter }) => adapter)),
       artifactKeys: () => this.#identity.artifactKeys,
       report: (message) => this.#outbox.add('execution', message),
       window: config.updateWindow === undefined ? null : parseUpdateWindow(config.updateWindow),

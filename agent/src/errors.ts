@@ -216,6 +216,12 @@ export const ModelNotLoaded = defineError<{ model: string }>(
   ({ model }) => `No model ${model} is served here.`,
   () => 'Ask GET /v2 for what this device serves.',
 );
+export const RuntimeFellBack = defineError<{ runtime: string; cause: string }>(
+  'ESP_RUNTIME_FELL_BACK',
+  500,
+  ({ runtime, cause }) => `The model is served by ONNX Runtime, not by ${runtime}: ${cause}`,
+  () => 'Requests are answered. Report it with the build and the CPU of the device; the next build is tried anew.',
+);
 export const RuntimeUnavailable = defineError<{ runtime: string; cause: string }>(
   'ESP_RUNTIME_UNAVAILABLE',
   501,

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import os from 'node:os';
 import type { Facts } from '@espalier/proto';
-import { onnxRuntimeVersion } from '../runtime/version.js';
+import { runtimesHere } from '../runtime/others.js';
 import { AGENT_VERSION } from '../version.js';
 import { readAccelerators, readBoard, readContainer, readIdentity, readOs, readSoc } from './board.js';
 import { readCpu, readMemory } from './cpu.js';
@@ -41,7 +41,7 @@ export function readFacts(root = '/'): Facts {
     cpu: readCpu(below),
     memory: readMemory(below, pageSize(root)),
     accelerators: readAccelerators(below),
-    runtimes: [{ adapter: 'onnxruntime', version: onnxRuntimeVersion(), providers: ['cpu'] }],
+    runtimes: runtimesHere(),
     container: readContainer(below),
     ...readIdentity(below),
     agentVersion: AGENT_VERSION,

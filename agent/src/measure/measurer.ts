@@ -2,7 +2,6 @@
 import { canonicalDigest, type MeasurementMessage } from '@espalier/proto';
 import { readGolden, tensorsOf } from '../runtime/golden.js';
 import type { Tensors } from '../runtime/protocol.js';
-import { onnxRuntimeVersion } from '../runtime/version.js';
 import type { Served, Serving } from '../serve/serving.js';
 import { chooseWindows } from './choose-windows.js';
 import { classify, readConditions } from './conditions.js';
@@ -87,8 +86,8 @@ export class Measurer {
       temperatureC: null,
       errors: 0,
       runtime: {
-        adapter: 'onnxruntime',
-        version: onnxRuntimeVersion(),
+        adapter: served.pool.runtime.adapter,
+        version: served.pool.runtime.version,
         optionsDigest: canonicalDigest(served.pool.sessionOptions),
         powerMode: readPowerMode(),
         soc: this.parts.soc,

@@ -2,11 +2,14 @@
 import type { CodedError, SessionOptions } from '@espalier/proto';
 import { WorkerGone } from '../errors.js';
 import type { ModelWorker } from './model-worker.js';
-import { type ServingPlan, withPlan } from './serving-plan.js';
+import type { OtherRuntime } from './others.js';
+import { type ServingPlan, withoutRuntime, withPlan } from './serving-plan.js';
 import { type Seat, WorkerSet } from './worker-set.js';
 
 export interface CrewParts {
   readonly file: string;
+  /** The same network for other runtimes, which a plan may name. */
+  readonly others?: readonly OtherRuntime[];
   readonly options: SessionOptions;
   /** A run that takes longer hangs; milliseconds. */
   readonly hangLimitMs: number;
@@ -14,15 +17,21 @@ export interface CrewParts {
   readonly script?: URL;
 }
 
+/** ONNX Runtime is there to go back to: another runtime that ends twice within a minute is not tried a third time. */
+const OTHER_ENDS_A_MINUTE = 1;
+
 /** Opens workers as a plan says, or one. @throws ESP_MODEL_LOAD_FAILED */
-export const openWorkers = (
-  { file, options, hangLimitMs, now, script }: CrewParts,
+export function openWorkers(
+  { file, others = [], options, hangLimitMs, now, script }: CrewParts,
   plan: ServingPlan | null,
-): Promise<WorkerSet> =>
-  WorkerSet.open({
-    ...{ file, options: withPlan(options, plan), count: plan?.workers ?? 1, hangLimitMs, now },
+): Promise<WorkerSet> {
+  const other = others.find(({ adapter }) => adapter === plan?.runtime);
+  return WorkerSet.open({
+    ...{ file: other?.file ?? file, options: withPlan(options, plan), count: plan?.workers ?? 1, hangLimitMs, now },
+    ...(other ? { endsAMinute: OTHER_ENDS_A_MINUTE } : {}),
     ...(script ? { script } : {}),
   });
+}
 
 export class Crew {
   #gone: CodedError | null = null;
@@ -32,17 +41,20 @@ export class Crew {
   onFree: () => void = () => undefined;
   /** Called once, when no worker will come any more: the cause, and whether it was asked for. */
   onEnd: (cause: CodedError, wasLost: boolean) => void = () => undefined;
+  /** Called when the runtime of a plan has failed and ONNX Runtime takes its place. */
+  onFellBack: (cause: CodedError, lost: ServingPlan) => void = () => undefined;
 
   private constructor(
     private readonly parts: CrewParts,
     private workers: WorkerSet,
+    private plan: ServingPlan | null,
   ) {
     this.#watch(workers);
   }
 
   /** @throws ESP_MODEL_LOAD_FAILED */
   static async open(parts: CrewParts, plan: ServingPlan | null): Promise<Crew> {
-    return new Crew(parts, await openWorkers(parts, plan));
+    return new Crew(parts, await openWorkers(parts, plan), plan);
   }
 
   /** Why no worker will come any more; null while there is hope. */
@@ -128,6 +140,7 @@ export class Crew {
     }
     const before = this.workers;
     this.workers = after;
+    this.plan = plan;
     this.#watch(after);
     before.onReady = before.onLost = () => undefined;
     void before.close();
@@ -142,7 +155,22 @@ export class Crew {
 
   #watch(workers: WorkerSet): void {
     workers.onReady = () => this.onFree();
-    workers.onLost = (cause) => this.#end(cause, true);
+    workers.onLost = (cause) => {
+      if (this.plan?.runtime === undefined) this.#end(cause, true);
+      else void this.#fallBack(this.plan, cause);
+    };
+  }
+
+  /** Requests that come meanwhile wait, as they do for a worker that is opened again. */
+  async #fallBack(lost: ServingPlan, cause: CodedError): Promise<void> {
+    const plan = withoutRuntime(lost, cause.message);
+    this.onFellBack(cause, lost);
+    try {
+      await this.replace(plan);
+      this.onFree();
+    } catch (error) {
+      this.#end(error as CodedError, true);
+    }
   }
 
   #end(cause: CodedError, wasLost: boolean): void {

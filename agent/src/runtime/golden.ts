@@ -33,11 +33,18 @@ export interface Answering {
 export async function checkCase(
   model: Answering,
   { inputs, outputs }: GoldenCase,
-  { golden }: Manifest,
+  tolerance: Tolerance,
 ): Promise<string | null> {
   const found = await model.run(tensorsOf(inputs, model.inputs));
-  return compareGolden(tensorsOf(outputs, model.outputs), found, golden.tolerance);
+  return compareGolden(tensorsOf(outputs, model.outputs), found, tolerance);
 }
+
+/** By output. */
+export type Tolerance = Readonly<Record<string, number>>;
+
+/** How far a runtime's answers may be from the golden ones. */
+export const toleranceOf = ({ golden, alternatives = [] }: Manifest, adapter: string): Tolerance =>
+  alternatives.find((one) => one.adapter === adapter)?.tolerance ?? golden.tolerance;
 
 /** The largest absolute difference of two tensors; infinite when their lengths differ or a value is not a number. */
 export function largestDifference(a: TensorData, b: TensorData): number {
@@ -51,11 +58,7 @@ export function largestDifference(a: TensorData, b: TensorData): number {
 }
 
 /** The first output that is off by more than its tolerance, in words; null when all are within. */
-export function compareGolden(
-  wanted: Tensors,
-  found: Tensors,
-  tolerance: Readonly<Record<string, number>>,
-): string | null {
+export function compareGolden(wanted: Tensors, found: Tensors, tolerance: Tolerance): string | null {
   for (const [name, value] of Object.entries(wanted)) {
     const output = found[name];
     if (!output) return `output ${name} is missing`;

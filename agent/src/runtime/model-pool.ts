@@ -7,11 +7,12 @@ import { Dispatcher, type InferOptions, type QueueSettings } from './dispatcher.
 import type { InferenceResult } from './inference.js';
 import { type BatchLayout, layoutOf } from './layout.js';
 import type { ModelWorker } from './model-worker.js';
+import { type OtherRuntime, type RuntimeName, runtimeOf } from './others.js';
 import { Pace } from './pace.js';
 import { PoolStatistics } from './pool-statistics.js';
 import { probeFeeds } from './probe-feeds.js';
 import type { Tensors } from './protocol.js';
-import { type ServingPlan, withPlan } from './serving-plan.js';
+import { isSameSetup, type ServingPlan, withoutRuntime, withPlan } from './serving-plan.js';
 import { SlabPool } from './slabs.js';
 import { fromRaw, type InputTensors, toRaw } from './values.js';
 
@@ -31,20 +32,27 @@ export class ModelPool {
   readonly statistics = new PoolStatistics();
   readonly #slabs: SlabPool | null;
   readonly #pace: Pace;
+  readonly #own: RuntimeName;
   readonly #dispatcher: Dispatcher;
   /** Called once, when the model cannot be served any more. */
   onGone: (cause: CodedError) => void = () => undefined;
+  /** Called when the runtime of a plan has failed and ONNX Runtime has taken its place. */
+  onFellBack: (cause: CodedError, lost: ServingPlan) => void = () => undefined;
 
   private constructor(
     readonly file: string,
     readonly options: SessionOptions,
     readonly settings: PoolSettings,
     private readonly crew: Crew,
+    /** The same network for other runtimes. */
+    readonly others: readonly OtherRuntime[],
+    adapter: string | undefined,
   ) {
-    const { inputs, outputs } = crew.seats[0]!.worker;
+    const { inputs, outputs } = others.find((one) => one.adapter === adapter) ?? crew.seats[0]!.worker;
     this.inputs = inputs;
     this.outputs = outputs;
     this.layout = layoutOf(inputs, outputs);
+    this.#own = runtimeOf(file);
     const pace = new Pace(settings.latencyLimitMs);
     const slabs = this.layout && new SlabPool(this.layout, pace.rungs);
     this.#pace = pace;
@@ -59,6 +67,12 @@ export class ModelPool {
       dispatcher.end(cause);
       if (wasLost) this.onGone(cause);
     };
+    crew.onFellBack = (cause, lost) => {
+      const plan = withoutRuntime(lost, cause.message);
+      if (plan) this.#adopt(plan);
+      else pace.forget();
+      this.onFellBack(cause, lost);
+    };
   }
 
   /** Opens a model on workers of its own, as a plan says or on one worker. @throws ESP_MODEL_LOAD_FAILED */
@@ -67,8 +81,10 @@ export class ModelPool {
     options: SessionOptions,
     settings: PoolSettings,
     plan: ServingPlan | null = null,
+    others: readonly OtherRuntime[] = [],
   ): Promise<ModelPool> {
-    const pool = new ModelPool(file, options, settings, await Crew.open({ file, options, ...settings }, plan));
+    const crew = await Crew.open({ file, others, options, ...settings }, plan);
+    const pool = new ModelPool(file, options, settings, crew, others, plan?.runtime);
     if (plan) pool.#adopt(plan);
     return pool;
   }
@@ -89,6 +105,12 @@ export class ModelPool {
   /** The session options in use: those the model came with, and what the plan has put in their place. */
   get sessionOptions(): SessionOptions {
     return withPlan(this.options, this.#pace.plan);
+  }
+
+  /** The runtime that serves. */
+  get runtime(): RuntimeName {
+    const { adapter, version } = this.others.find((one) => one.adapter === this.plan?.runtime) ?? this.#own;
+    return { adapter, version };
   }
 
   get plan(): ServingPlan | null {
@@ -162,9 +184,7 @@ export class ModelPool {
 
   /** Serves as a plan says from now on: new workers are opened beside the old ones, which finish what they have. */
   async adopt(plan: ServingPlan): Promise<void> {
-    const { workers, threads, spin } = this.#pace.plan ?? { workers: 0, threads: 0, spin: false };
-    const isSame = plan.workers === workers && plan.threads === threads && plan.spin === spin;
-    if (!isSame && !(await this.crew.replace(plan))) return;
+    if (!isSameSetup(plan, this.#pace.plan) && !(await this.crew.replace(plan))) return;
     this.#adopt(plan);
     this.#dispatcher.pump();
   }

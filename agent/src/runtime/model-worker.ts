@@ -23,6 +23,14 @@ function expect<K extends Reply['kind']>(kind: K, reply: Reply): Extract<Reply, 
   throw InferenceFailed({ cause: reply.kind === 'failed' ? reply.message : reply.kind });
 }
 
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
+}
+
 /** A worker leaves next to no garbage: tensors lie outside of its heap. */
 const YOUNG_MB = 2;
 
@@ -32,6 +40,8 @@ export const WORKER_SCRIPT = new URL('./worker.js', import.meta.url);
 export class ModelWorker {
   readonly inputs: TensorSpec[] = [];
   readonly outputs: TensorSpec[] = [];
+  /** The process that computes, where it is one of its own. */
+  pid: number | null = null;
   #waiting = new Map<number, Waiting>();
   /** Batches have no numbers: they are answered in the order they were given. */
   readonly #batches: Waiting<Reply | null>[] = [];
@@ -85,6 +95,7 @@ export class ModelWorker {
     }
     model.inputs.push(...reply.inputs);
     model.outputs.push(...reply.outputs);
+    model.pid = reply.pid ?? null;
     return model;
   }
 
@@ -141,6 +152,8 @@ export class ModelWorker {
   abandon(error: CodedError): void {
     this.#send({ kind: 'close', id: 0 });
     this.worker.unref();
+    // A thread that waits for another process comes back when that ends.
+    if (this.pid !== null) kill(this.pid);
     this.#end(error);
   }
 

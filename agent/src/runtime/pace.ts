@@ -32,6 +32,13 @@ export class Pace {
     this.#choose(this.curve);
   }
 
+  /** Serves as the model came: what was learnt was of another runtime. */
+  forget(): void {
+    this.plan = this.curve = null;
+    this.rungs = [1];
+    this.optimal = 1;
+  }
+
   /** Learns from one run of so many rows. */
   record(rows: number, ms: number): void {
     if (!this.curve) this.curve = new LatencyCurve(new Map([[1, ms / rows]]));

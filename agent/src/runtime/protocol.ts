@@ -44,7 +44,8 @@ export type Request =
   | { readonly kind: 'close' };
 
 export type Reply =
-  | { readonly kind: 'loaded'; readonly inputs: TensorSpec[]; readonly outputs: TensorSpec[] }
+  /** `pid` is the process that computes, where it is one of its own. */
+  | { readonly kind: 'loaded'; readonly inputs: TensorSpec[]; readonly outputs: TensorSpec[]; readonly pid?: number }
   | { readonly kind: 'outputs'; readonly outputs: Tensors }
   | { readonly kind: 'measured'; readonly timesMs: readonly number[] }
   | { readonly kind: 'done' }

@@ -14,7 +14,7 @@ async function selfTest(slot: string): Promise<SelfTestVerdict> {
   const cases = readGolden(slot, manifest);
   const session = await openModel(path.join(slot, manifest.entry), manifest.runtime.sessionOptions);
   for (const [index, one] of cases.entries()) {
-    const cause = await checkCase(session, one, manifest);
+    const cause = await checkCase(session, one, manifest.golden.tolerance);
     if (cause) return { ok: false, cause: `golden case ${index}: ${cause}` };
   }
   return { ok: true, cases: cases.length };

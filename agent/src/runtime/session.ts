@@ -2,9 +2,23 @@
 import type { TensorSpec } from '@espalier/proto';
 import type { Tensors } from './protocol.js';
 
+/** The process that computed has ended; the session is of no use any more. */
+export class SessionLost extends Error {
+  constructor(
+    message: string,
+    /** Resolves when the process was waited for, so that nothing of it is left. */
+    readonly gone: Promise<unknown>,
+  ) {
+    super(message);
+  }
+}
+
 export interface Session {
+  /** The process that computes, where it is one of its own. */
+  readonly pid?: number;
   readonly inputs: TensorSpec[];
   readonly outputs: TensorSpec[];
+  /** @throws SessionLost */
   run(feeds: Tensors): Tensors;
   /** Binds tensors to run again and again; outputs with memory of their own are written there. */
   prepare(feeds: Tensors, into: Tensors): Prepared;

@@ -3,6 +3,7 @@ import { type MessagePort, receiveMessageOnPort, type Transferable } from 'node:
 import type { CodedError } from '@espalier/proto';
 import { Doorstep, type PostedBatch } from './doorbell.js';
 import { BATCH_DONE, type Numbered, type Reply, type Request, type Tensors } from './protocol.js';
+import { SessionLost } from './session.js';
 
 export interface RequestHandler {
   /** Null where nothing is to be said. */
@@ -11,20 +12,24 @@ export interface RequestHandler {
   batch(slab: number, rows: number): Tensors | null;
 }
 
-const failed = (error: unknown): Reply => ({
-  ...{ kind: 'failed', message: (error as Error).message },
-  // Coded errors do not cross threads as such: this one is made again on the other side.
-  ...((error as CodedError).code === 'ESP_RUNTIME_UNAVAILABLE'
-    ? { lacks: (error as CodedError).details as { runtime: string; cause: string } }
-    : {}),
-});
+/** @throws SessionLost: the thread ends with its session, and who waits is told so */
+function failed(error: unknown): Reply {
+  if (error instanceof SessionLost) throw error;
+  return {
+    ...{ kind: 'failed', message: (error as Error).message },
+    // Coded errors do not cross threads as such: this one is made again on the other side.
+    ...((error as CodedError).code === 'ESP_RUNTIME_UNAVAILABLE'
+      ? { lacks: (error as CodedError).details as { runtime: string; cause: string } }
+      : {}),
+  };
+}
 
 const ownedBy = (reply: Reply): ArrayBuffer[] => {
   const outputs = reply.kind === 'outputs' ? reply.outputs : null;
   return [...new Set(Object.values(outputs ?? {}).map(({ data }) => data.buffer as ArrayBuffer))];
 };
 
-/** Answers until it is told to close. The numbers of batches are not sent: they are answered in the order they came. */
+/** Answers until it is told to close. @throws SessionLost. The numbers of batches are not sent: they are answered in the order they came. */
 export async function serveRequests(port: MessagePort, memory: SharedArrayBuffer, by: RequestHandler): Promise<void> {
   const door = new Doorstep(memory);
   const reply = (answer: Reply, id: number): void =>

@@ -20,11 +20,12 @@ export interface WorkerSetParts {
   /** A run that takes longer hangs. */
   readonly hangLimitMs: number;
   readonly now: () => number;
+  /** So many ends within a minute are not bad luck: the set gives up. */
+  readonly endsAMinute?: number;
   readonly script?: URL;
 }
 
 const RESTART = { baseMs: 100, capMs: 10_000 };
-/** So many ends within a minute are not bad luck: the set gives up. */
 const ENDS_A_MINUTE = 5;
 const MINUTE_MS = 60_000;
 
@@ -101,7 +102,7 @@ export class WorkerSet {
     if (this.#closing) return;
     const nowMs = this.parts.now();
     this.#ends = [...this.#ends.filter((atMs) => nowMs - atMs < MINUTE_MS), nowMs];
-    if (this.#ends.length > ENDS_A_MINUTE) this.onLost(cause);
+    if (this.#ends.length > (this.parts.endsAMinute ?? ENDS_A_MINUTE)) this.onLost(cause);
     else this.#restart(this.#ends.length - 1);
   }
 

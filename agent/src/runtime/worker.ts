@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { RowSpec } from './layout.js';
 import { openModel } from './open-model.js';
 import type { Reply, Request, SharedSlab, Tensors } from './protocol.js';
-import type { Prepared, Session } from './session.js';
+import { type Prepared, type Session, SessionLost } from './session.js';
 import { elementsOf, viewValues } from './values.js';
 import { serveRequests } from './worker-loop.js';
 
@@ -51,7 +51,10 @@ async function answer(request: Request): Promise<Reply | null> {
   switch (request.kind) {
     case 'load':
       session = await openModel(request.file, request.options, request.saveTo ? { saveTo: request.saveTo } : {});
-      return { kind: 'loaded', inputs: session.inputs, outputs: session.outputs };
+      return {
+        ...{ kind: 'loaded', inputs: session.inputs, outputs: session.outputs },
+        ...(session.pid === undefined ? {} : { pid: session.pid }),
+      };
     case 'run':
       return { kind: 'outputs', outputs: need().run(request.feeds) };
     case 'share':
@@ -73,4 +76,7 @@ if (parentPort)
   await serveRequests(parentPort, workerData as SharedArrayBuffer, {
     answer,
     batch: (slab, rows) => prepare(slab, rows).run(),
+  }).catch(async (error: Error) => {
+    if (error instanceof SessionLost) await error.gone;
+    throw error;
   });

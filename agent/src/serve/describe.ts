@@ -17,13 +17,16 @@ export const serverMetadata = (serving: Serving) => ({
   models: serving.served ? [serving.served.name] : [],
 });
 
+const PLATFORMS: Readonly<Record<string, string>> = { onnxruntime: 'onnxruntime_onnx', litert: 'litert_tflite' };
+const platformOf = ({ pool }: Pick<Served, 'pool'>): string => PLATFORMS[pool.runtime.adapter] ?? pool.runtime.adapter;
+
 // The protocol writes -1 for what may vary.
 const dims = ({ shape }: TensorSpec): number[] => shape.map((dim) => (typeof dim === 'number' && dim >= 0 ? dim : -1));
 
 export function modelMetadata({ name, version, pool }: Served) {
   const tensor = (spec: TensorSpec) => ({ name: spec.name, datatype: datatypeOf(spec.type), shape: dims(spec) });
   return {
-    ...{ name, versions: [version], platform: 'onnxruntime_onnx' },
+    ...{ name, versions: [version], platform: platformOf({ pool }) },
     ...{ inputs: pool.inputs.map(tensor), outputs: pool.outputs.map(tensor) },
   };
 }
@@ -36,7 +39,7 @@ export function modelConfig({ name, pool }: Served) {
     dims: largest > 0 ? dims(spec).slice(1) : dims(spec),
   });
   return {
-    ...{ name, platform: 'onnxruntime_onnx', max_batch_size: largest },
+    ...{ name, platform: platformOf({ pool }), max_batch_size: largest },
     ...{ input: pool.inputs.map(tensor), output: pool.outputs.map(tensor) },
     parameters: { optimal_batch_size: { string_value: String(pool.optimalBatch) } },
   };
@@ -66,7 +69,7 @@ export function modelStatistics({ name, version, pool }: Served) {
     ...(exits.length > 0 ? { exit_stats: exits.map((count, stage) => ({ stage, count })) } : {}),
     scheduling: {
       ...{ optimal_batch_size: pool.optimalBatch, drift: pool.curve?.drift ?? 1, dropped, queued: pool.queued },
-      plan: pool.plan,
+      ...{ runtime: pool.runtime, plan: pool.plan },
       latency_ms: Object.fromEntries(pool.curve?.sizes.map((size) => [size, pool.curve?.latencyMs(size)]) ?? []),
     },
   };

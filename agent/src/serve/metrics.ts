@@ -52,6 +52,15 @@ async function makeRegistry(serving: Serving, outboxLength: () => number): Promi
       for (const [stage, count] of (serving.served?.pool.statistics.exits ?? []).entries()) this.inc({ stage }, count);
     },
   });
+  new Gauge({
+    ...{ name: 'espalier_runtime', help: '1 for the runtime by which the model is served, with its version' },
+    ...{ labelNames: ['adapter', 'version'], registers: [registry] },
+    collect() {
+      this.reset();
+      const { served } = serving;
+      if (served) this.set({ ...served.pool.runtime }, 1);
+    },
+  });
   gauge('espalier_healthy', '1 while a model is served', () => Number(serving.healthy));
   gauge('espalier_queue_length', 'Requests that wait for the model', () => serving.served?.pool.queued ?? 0);
   gauge('espalier_outbox_length', 'Reports that the controller has not acknowledged', outboxLength);

@@ -59,12 +59,24 @@ export class Opener {
    */
   async open(next: Candidate, { narrow, isFirst }: { narrow: boolean; isFirst: boolean }): Promise<ModelPool> {
     const plan = this.#plan(next);
+    const fit = (wanted: ServingPlan | null) => (narrow && wanted ? { ...wanted, workers: 1 } : wanted);
+    if (plan?.runtime === undefined) return this.#proven(next, fit(plan), isFirst);
+    try {
+      return await this.#proven(next, fit(plan), isFirst);
+    } catch (error) {
+      // It did well when it was chosen; whatever is wrong with it now, ONNX Runtime serves.
+      const otherwise = this.parts.tuner?.fellBack(next, plan, (error as Error).message) ?? null;
+      return this.#proven(next, fit(otherwise), isFirst);
+    }
+  }
+
+  /** @throws ESP_MODEL_LOAD_FAILED, ESP_SELF_TEST_FAILED */
+  async #proven(next: Candidate, plan: ServingPlan | null, isFirst: boolean): Promise<ModelPool> {
     const beforeBytes = process.memoryUsage.rss();
-    const pool = await this.#pool(next, narrow && plan ? { ...plan, workers: 1 } : plan);
+    const pool = await this.#pool(next, plan);
     await pool.warm(isFirst ? [1] : undefined);
-    const sessions = narrow ? 1 : sessionsOf(plan);
-    this.#prediction.saw(this.#bytes(next.file), sessions, process.memoryUsage.rss() - beforeBytes);
-    const cause = await next.check(pool);
+    this.#prediction.saw(this.#bytes(next.file), sessionsOf(plan), process.memoryUsage.rss() - beforeBytes);
+    const cause = await next.check(pool, pool.runtime.adapter);
     if (!cause) return pool;
     await pool.close();
     throw SelfTestFailed({ cause });
@@ -97,21 +109,22 @@ export class Opener {
   }
 
   /** Opens the prepared model where there is one; one that does not open is dropped, and the model itself opened. */
-  async #pool({ file, planDigest, options }: Candidate, plan: ServingPlan | null): Promise<ModelPool> {
+  async #pool({ file, planDigest, options, others }: Candidate, plan: ServingPlan | null): Promise<ModelPool> {
     const { settings, prepared } = this.parts;
-    const ready = prepared?.find(planDigest, options);
+    const ready = prepared?.find(planDigest, options) ?? null;
+    if (plan?.runtime !== undefined) return ModelPool.open(ready ?? file, options, settings, plan, others);
     if (ready) {
       try {
-        return await ModelPool.open(ready, options, settings, plan);
+        return await ModelPool.open(ready, options, settings, plan, others);
       } catch {
         prepared?.drop(planDigest, options);
       }
     }
-    return ModelPool.open(file, options, settings, plan);
+    return ModelPool.open(file, options, settings, plan, others);
   }
 
-  #plan({ planDigest, options }: Candidate): ServingPlan | null {
-    return this.parts.tuner?.stored(planDigest, options) ?? null;
+  #plan(next: Candidate): ServingPlan | null {
+    return this.parts.tuner?.stored(next) ?? null;
   }
 
   /** A file that is not there is told of by the runtime. */

@@ -148,7 +148,7 @@ export class Serving {
     this.quality = LiveQuality.of(pool.outputs);
     pool.onGone = (cause) => this.#served === served && this.onLost(cause);
     this.onChanged();
-    this.tuner?.watch(pool, next.planDigest);
+    this.tuner?.watch(pool, next);
     this.#prepareLater(served);
     return served;
   }

@@ -1,7 +1,7 @@
 /** What each state of an update does. An executor may run again after a kill, so each begins from what is on the disk. */
 import { linkSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import type { SignedManifest, UpdateStep } from '@espalier/proto';
+import { type ArtifactFile, filesFor, type SignedManifest, type UpdateStep } from '@espalier/proto';
 import { sleep } from '../common/backoff.js';
 import { syncFolder, writeDurably } from '../common/files.js';
 import {
@@ -15,7 +15,7 @@ import {
 } from '../errors.js';
 import { download } from '../link/download.js';
 import type { Rpc } from '../link/rpc.js';
-import { checkCase, type GoldenCase, readGolden } from '../runtime/golden.js';
+import { checkCase, type GoldenCase, readGolden, toleranceOf } from '../runtime/golden.js';
 import { runSelfTest } from '../runtime/self-test.js';
 import type { Served, Serving } from '../serve/serving.js';
 import { hashFile, type Store, sizeOf } from '../store/store.js';
@@ -29,6 +29,8 @@ export interface UpdateParts {
   readonly serving: Serving;
   readonly rpc: () => Rpc;
   readonly artifactKeys: () => Readonly<Record<string, string>>;
+  /** Runtimes of this device: files for others are not fetched. */
+  readonly adapters: () => ReadonlySet<string>;
   readonly now: () => number;
   readonly random: () => number;
   readonly reserveBytes: number;
@@ -70,6 +72,10 @@ async function verifyPart({ store }: UpdateParts, sha256: string, bytes: number,
 const manifestOf = ({ store }: UpdateParts, { target }: Execution): SignedManifest =>
   parseManifest(readFileSync(store.blob(target.manifest.sha256)));
 
+/** The files of the target that this device has a use for. */
+const filesOf = (parts: UpdateParts, execution: Execution): ArtifactFile[] =>
+  filesFor(manifestOf(parts, execution).manifest, parts.adapters());
+
 const accept: Executor = async (parts, execution, signal) => {
   const { target, profile } = execution;
   const { sha256, bytes } = target.manifest;
@@ -80,8 +86,9 @@ const accept: Executor = async (parts, execution, signal) => {
   const signed = manifestOf(parts, execution);
   const trust = { keys: parts.artifactKeys(), nowMs: parts.now(), profile, releases: parts.journal.state.releases };
   checkManifest(signed, target, trust);
-  const size = signed.manifest.files.reduce((sum, file) => sum + file.bytes, 0);
-  const partial = signed.manifest.files.reduce((sum, file) => sum + parts.store.partBytes(file.sha256), 0);
+  const files = filesOf(parts, execution);
+  const size = files.reduce((sum, file) => sum + file.bytes, 0);
+  const partial = files.reduce((sum, file) => sum + parts.store.partBytes(file.sha256), 0);
   const neededBytes = 2 * size + parts.reserveBytes - partial;
   const freeBytes = parts.store.freeBytes();
   if (freeBytes < neededBytes) throw DiskFull({ path: parts.store.root, neededBytes, freeBytes });
@@ -89,7 +96,7 @@ const accept: Executor = async (parts, execution, signal) => {
 
 const fetchFiles: Executor = async (parts, execution, signal) => {
   const { store } = parts;
-  for (const { path: name, sha256, bytes } of manifestOf(parts, execution).manifest.files) {
+  for (const { path: name, sha256, bytes } of filesOf(parts, execution)) {
     if (sizeOf(store.blob(sha256)) === bytes) continue;
     const here = path.join(store.slot(execution.target.digest), name);
     if (sizeOf(here) === bytes) store.adopt(here, sha256);
@@ -98,8 +105,7 @@ const fetchFiles: Executor = async (parts, execution, signal) => {
 };
 
 const verify: Executor = async (parts, execution, signal) => {
-  for (const { sha256, bytes } of manifestOf(parts, execution).manifest.files)
-    await verifyPart(parts, sha256, bytes, signal);
+  for (const { sha256, bytes } of filesOf(parts, execution)) await verifyPart(parts, sha256, bytes, signal);
 };
 
 const stage: Executor = async (parts, execution) => {
@@ -107,7 +113,7 @@ const stage: Executor = async (parts, execution) => {
   const { digest, manifest } = execution.target;
   const draft = store.draft(digest);
   rmSync(draft, { recursive: true, force: true });
-  for (const { path: name, sha256 } of manifestOf(parts, execution).manifest.files) {
+  for (const { path: name, sha256 } of filesOf(parts, execution)) {
     const file = path.join(draft, name);
     mkdirSync(path.dirname(file), { recursive: true });
     linkSync(store.blob(sha256), file);
@@ -139,7 +145,8 @@ async function probe(served: Served, golden: GoldenCase, signal: AbortSignal): P
     throw HealthFailed({ cause: `no answer to a golden case within ${HEALTH_ANSWER_MS / 1000} s` });
   });
   try {
-    const cause = await Promise.race([checkCase(served.pool, golden, served.manifest!), late]);
+    const tolerance = toleranceOf(served.manifest!, served.pool.runtime.adapter);
+    const cause = await Promise.race([checkCase(served.pool, golden, tolerance), late]);
     if (cause) throw HealthFailed({ cause });
   } catch (error) {
     // Busy is not ill: the requests that fill the queue are counted themselves.

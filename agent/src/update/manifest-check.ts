@@ -55,7 +55,8 @@ export function checkManifest(signed: SignedManifest, target: Target, trust: Tru
     throw ReleaseRollback({ model: manifest.model.name, counter: manifest.releaseCounter, floor });
   }
   const paths = new Set(manifest.files.map((file) => file.path));
-  for (const path of [manifest.entry, manifest.golden.path]) {
+  const named = [manifest.entry, manifest.golden.path, ...(manifest.alternatives ?? []).map(({ entry }) => entry)];
+  for (const path of named) {
     if (!paths.has(path)) throw PayloadInvalid({ what: 'The manifest', problem: `it lists no file ${path}` });
   }
 }

@@ -43,20 +43,16 @@ export async function bench(
   onResult: (result: ScenarioResult) => void,
 ): Promise<void> {
   const digest = await hashFile(file, new AbortController().signal);
+  const model = { planDigest: digest, options, others: [], check: async () => null };
   const startMs = settings.now();
-  const pool = await ModelPool.open(
-    file,
-    options,
-    { ...settings, latencyLimitMs: null },
-    tuner.stored(digest, options),
-  );
+  const pool = await ModelPool.open(file, options, { ...settings, latencyLimitMs: null }, tuner.stored(model));
   try {
     const loadMs = settings.now() - startMs;
     if (!pool.layout) throw BenchRefused({ cause: 'an input of the model has no fixed size, so none can be made up' });
     const feeds = toRaw(probeFeeds(pool.layout, 0, 1));
     const first = await pool.infer(feeds);
     first.release();
-    tuner.watch(pool, digest);
+    tuner.watch(pool, model);
     await tuner.settled();
     await pool.warm();
     const base = { model: path.basename(file), loadMs, firstUs: Math.round(first.runMs * 1000) };

@@ -5,7 +5,7 @@ const H = 'void *';
 const OUT = '_Out_ void **';
 const COUNT = '_Out_ size_t *';
 
-/** Every function but the destructors returns a status; 0 is success. */
+/** Every function returns a status; 0 is success. */
 const FUNCTIONS = {
   CreateEnvironment: ['int', H, OUT],
   CreateModelFromFile: [H, 'const char *', OUT],
@@ -14,6 +14,7 @@ const FUNCTIONS = {
   CreateOpaqueOptions: ['const char *', H, H, OUT],
   AddOpaqueOptions: [H, H],
   CreateCompiledModel: [H, H, H, OUT],
+  CompiledModelIsFullyAccelerated: [H, '_Out_ bool *'],
   GetModelSignature: [H, 'size_t', OUT],
   GetNumSignatureInputs: [H, COUNT],
   GetNumSignatureOutputs: [H, COUNT],
@@ -25,16 +26,14 @@ const FUNCTIONS = {
   CreateTensorBufferFromHostMemory: [H, H, 'size_t', H, OUT],
   RunCompiledModel: [H, 'size_t', 'size_t', H, 'size_t', H],
 } as const;
-const DESTRUCTORS = ['CompiledModel', 'Model', 'TensorBuffer', 'Environment', 'Options'] as const;
 
 type Call = (...args: unknown[]) => unknown;
 
 export interface Bindings {
   /** Calls a function. @throws naming it, with LiteRT's status */
   call(name: keyof typeof FUNCTIONS, ...args: unknown[]): void;
-  /** Calls a function whose last argument receives a handle, a count or a text. */
+  /** Calls a function whose last argument receives a handle, a count, a truth or a text. */
   get<T>(name: keyof typeof FUNCTIONS, ...args: unknown[]): T;
-  destroy(what: (typeof DESTRUCTORS)[number], handle: unknown): void;
   /** A copy of a text that LiteRT frees, and the function by which it does. */
   ownedText(text: string): readonly [text: unknown, free: unknown];
   address(memory: unknown): bigint;
@@ -51,9 +50,6 @@ export function bind({ koffi, file }: LiteRt): Bindings {
   const calls = Object.fromEntries(
     Object.entries(FUNCTIONS).map(([name, args]) => [name, library.func(`int LiteRt${name}(${args.join(', ')})`)]),
   ) as Record<string, Call>;
-  const ends = Object.fromEntries(
-    DESTRUCTORS.map((name) => [name, library.func(`void LiteRtDestroy${name}(void *)`)]),
-  ) as Record<string, Call>;
   const strdup = libc.func('void *strdup(const char *text)');
   const free = libc.symbol('free', 'void');
   const call: Bindings['call'] = (name, ...args) => {
@@ -67,7 +63,6 @@ export function bind({ koffi, file }: LiteRt): Bindings {
       call(name, ...args, out);
       return out[0] as T;
     },
-    destroy: (what, handle) => void ends[what]!(handle),
     ownedText: (text) => [strdup(text), free],
     address: (memory) => koffi.address(memory),
   };

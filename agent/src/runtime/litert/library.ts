@@ -40,18 +40,40 @@ export function cpuLacks(arch: string, cpuinfo: string): string | null {
   return features.length > 0 && features.every((line) => /\basimddp\b/.test(line)) ? null : 'the CPU lacks dot product';
 }
 
-/** @throws ESP_RUNTIME_UNAVAILABLE saying what is missing */
-export function findLiteRt(folder = process.env.ESPALIER_LITERT ?? DEFAULT_FOLDER, arch = process.arch): LiteRt {
+/** Version of the wheel; the library does not say its own. */
+const VERSION = '2.3.0';
+
+/** The library's file. @throws ESP_RUNTIME_UNAVAILABLE saying what is missing */
+function locate(folder: string, arch: string): string {
   const missing = (cause: string) => RuntimeUnavailable({ runtime: 'LiteRT', cause });
   const lack = cpuLacks(arch, existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '');
   if (lack) throw missing(lack);
   const file = path.join(folder, FILE);
   if (!existsSync(file)) throw missing(`${file} is not there`);
   if (createHash('sha256').update(readFileSync(file)).digest('hex') !== ACCEPTED[arch])
-    throw missing(`${file} is not the library of ai-edge-litert 2.3.0 for ${arch}`);
+    throw missing(`${file} is not the library of ai-edge-litert ${VERSION} for ${arch}`);
+  return file;
+}
+
+const folderOf = (): string => process.env.ESPALIER_LITERT ?? DEFAULT_FOLDER;
+
+/** @throws ESP_RUNTIME_UNAVAILABLE saying what is missing */
+export function findLiteRt(folder = folderOf(), arch: string = process.arch): LiteRt {
+  const file = locate(folder, arch);
   try {
     return { koffi: createRequire(path.join(folder, 'node_modules', 'x'))('koffi') as Koffi, file };
   } catch (error) {
-    throw missing(`koffi cannot be loaded from ${folder} (${(error as NodeJS.ErrnoException).code})`);
+    const cause = `koffi cannot be loaded from ${folder} (${(error as NodeJS.ErrnoException).code})`;
+    throw RuntimeUnavailable({ runtime: 'LiteRT', cause });
+  }
+}
+
+/** Version of the LiteRT on this device, or null without one. Loads nothing: only a process of its own does. */
+export function liteRtVersion(folder = folderOf()): string | null {
+  try {
+    locate(folder, process.arch);
+    return existsSync(path.join(folder, 'node_modules', 'koffi')) ? VERSION : null;
+  } catch {
+    return null;
   }
 }

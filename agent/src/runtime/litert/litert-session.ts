@@ -1,119 +1,158 @@
-/** A .tflite model run by LiteRT on the CPU, behind the seam of session.ts. Batch and shapes are those of the file. */
-import type { SessionOptions, TensorSpec } from '@espalier/proto';
-import type { TensorData, Tensors } from '../protocol.js';
-import type { Session } from '../session.js';
-import { elementBytes, elementsOf, viewValues } from '../values.js';
-import { type Bindings, bind } from './bindings.js';
-import { findLiteRt } from './library.js';
+/** A .tflite model run by LiteRT in a process of its own, behind the seam of session.ts. A crash in there ends that process alone. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, constants, existsSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { SessionOptions } from '@espalier/proto';
+import { RuntimeUnavailable } from '../../errors.js';
+import type { Tensors } from '../protocol.js';
+import { type Session, SessionLost } from '../session.js';
+import { bytesOf, elementsOf, viewValues } from '../values.js';
+import { ANSWERS, DONE, MEMORY, type Placed, REQUESTS, type Ready } from './wire.js';
 
-/** Element types by their number [TensorFlow Lite, TfLiteType]. */
-const TYPES: Readonly<Record<number, string>> = {
-  ...{ 1: 'float32', 2: 'int32', 3: 'uint8', 4: 'int64', 6: 'bool', 7: 'int16', 9: 'int8', 10: 'float16' },
-  ...{ 11: 'float64', 13: 'uint64', 16: 'uint32', 17: 'uint16' },
-};
-/** LiteRtRankedTensorType: type, rank in the low seven bits, then the dimensions. */
-const TYPE_BYTES = 72;
-const RANK_AT = 4;
-const DIMS_AT = 8;
-const ALIGNMENT = 64n;
-const CPU = 1;
-
-interface Bound {
-  readonly spec: TensorSpec;
-  readonly buffer: unknown;
-  readonly view: Uint8Array;
-}
-
-let loaded: { readonly lite: Bindings; readonly environment: unknown } | null = null;
-
-/** The library and its environment; one of each for a thread. @throws ESP_RUNTIME_UNAVAILABLE */
-function load(): NonNullable<typeof loaded> {
-  if (loaded) return loaded;
-  const lite = bind(findLiteRt());
-  loaded = { lite, environment: lite.get('CreateEnvironment', 0, null) };
-  return loaded;
-}
-
-/** A tensor with memory of ours, aligned as LiteRT wants it. */
-function bindTensor(lite: Bindings, signature: unknown, side: 'Input' | 'Output', at: number): Bound {
-  const type = Buffer.alloc(TYPE_BYTES);
-  lite.call('GetRankedTensorType', lite.get(`GetSignature${side}TensorByIndex`, signature, at), type);
-  const shape = Array.from({ length: type[RANK_AT]! & 127 }, (_, axis) => type.readInt32LE(DIMS_AT + 4 * axis));
-  const name = lite.get<string>(`GetSignature${side}Name`, signature, at);
-  const code = type.readInt32LE(0);
-  const element = TYPES[code];
-  if (!element) throw new Error(`tensor ${name} has elements of type ${code}, which are not supported`);
-  const bytes = elementsOf(shape) * elementBytes(element)!;
-  const memory = new ArrayBuffer(bytes + 2 * Number(ALIGNMENT));
-  const past = lite.address(memory) % ALIGNMENT;
-  const view = new Uint8Array(memory, Number((ALIGNMENT - past) % ALIGNMENT), bytes);
-  const buffer = lite.get('CreateTensorBufferFromHostMemory', type, view, bytes, null);
-  return { spec: { name, type: element, shape }, buffer, view };
-}
-
-const pointers = (lite: Bindings, tensors: readonly Bound[]): Buffer => {
-  const list = Buffer.alloc(8 * tensors.length);
-  for (const [at, { buffer }] of tensors.entries()) list.writeBigUInt64LE(lite.address(buffer), 8 * at);
-  return list;
-};
-
-const bytesIn = ({ buffer, byteOffset, byteLength }: TensorData): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength);
+const SHARED = '/dev/shm';
+/** The process keeps no objects: its tensors lie outside of its heap. */
+const FLAGS = ['--max-semi-space-size=1', '--no-warnings'];
+const GO = Buffer.of(1);
 
 /** @throws ESP_RUNTIME_UNAVAILABLE, and what LiteRT says of the file */
-export function openLiteRt(file: string, { intraOpNumThreads }: SessionOptions): Session {
-  const { lite, environment } = load();
-  const model = lite.get('CreateModelFromFile', environment, file);
-  const options = lite.get('CreateOptions');
-  lite.call('SetOptionsHardwareAccelerators', options, CPU);
-  const threads = lite.ownedText(`num_threads = ${intraOpNumThreads}\n`);
-  lite.call('AddOpaqueOptions', options, lite.get('CreateOpaqueOptions', 'xnnpack', ...threads));
-  const compiled = lite.get('CreateCompiledModel', environment, model, options);
-  const signature = lite.get('GetModelSignature', model, 0);
-  const count = (side: 'Inputs' | 'Outputs'): number => Number(lite.get(`GetNumSignature${side}`, signature));
-  const inputs = Array.from({ length: count('Inputs') }, (_, at) => bindTensor(lite, signature, 'Input', at));
-  const outputs = Array.from({ length: count('Outputs') }, (_, at) => bindTensor(lite, signature, 'Output', at));
-  const [given, made] = [pointers(lite, inputs), pointers(lite, outputs)];
-  const compute = (feeds: Tensors): void => {
-    for (const { spec, view } of inputs) {
-      const bytes = bytesIn(feeds[spec.name]!.data);
-      if (bytes.length !== view.length)
-        throw new Error(`input ${spec.name} has ${bytes.length} bytes, not ${view.length}`);
-      view.set(bytes);
-    }
-    lite.call('RunCompiledModel', compiled, 0, inputs.length, given, outputs.length, made);
-  };
-  const run = (feeds: Tensors): Tensors => {
-    compute(feeds);
+export async function openLiteRt(file: string, { intraOpNumThreads }: SessionOptions): Promise<Session> {
+  const folder = mkdtempSync(path.join(existsSync(SHARED) ? SHARED : os.tmpdir(), 'espalier-litert-'));
+  try {
+    const script = fileURLToPath(new URL('./child.js', import.meta.url));
+    const given = [folder, path.resolve(file), String(intraOpNumThreads), String(process.pid)];
+    const child = spawn(process.execPath, [...FLAGS, script, ...given], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const ended = once(child, 'exit');
+    const lines = createInterface({ input: child.stdout });
+    const [said] = (await Promise.race([once(lines, 'line'), ended.then(() => [null])])) as [string | null];
+    lines.close();
+    child.stdout.destroy();
+    if (said === null) throw new Error(`LiteRT's process ended with ${child.signalCode ?? child.exitCode}`);
+    const ready = JSON.parse(said) as Ready;
+    if (!ready.ok && ready.lacks) throw RuntimeUnavailable({ runtime: 'LiteRT', cause: ready.lacks });
+    if (!ready.ok) throw new Error(ready.message);
+    return new LiteRtSession(ready, folder, { pid: child.pid!, kill: () => child.kill('SIGKILL'), ended });
+  } finally {
+    // What is open stays; nothing is left behind by a process that is killed.
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+interface Process {
+  readonly pid: number;
+  kill(): void;
+  readonly ended: Promise<unknown>;
+}
+
+class LiteRtSession implements Session {
+  readonly inputs;
+  readonly outputs;
+  readonly pid: number;
+  readonly #memory: number;
+  readonly #requests: number;
+  readonly #answers: number;
+  readonly #byte = Buffer.alloc(1);
+
+  constructor(
+    private readonly places: { readonly inputs: readonly Placed[]; readonly outputs: readonly Placed[] },
+    folder: string,
+    private readonly process: Process,
+  ) {
+    this.inputs = places.inputs.map(({ spec }) => spec);
+    this.outputs = places.outputs.map(({ spec }) => spec);
+    this.pid = process.pid;
+    this.#memory = openSync(path.join(folder, MEMORY), 'r+');
+    this.#requests = openSync(path.join(folder, REQUESTS), constants.O_WRONLY | constants.O_NONBLOCK);
+    // A pipe is opened for reading at once while somebody may write; from then on its end is the end of the process.
+    const writer = openSync(path.join(folder, ANSWERS), 'r+');
+    this.#answers = openSync(path.join(folder, ANSWERS), 'r');
+    closeSync(writer);
+  }
+
+  run(feeds: Tensors): Tensors {
+    const rows = this.#rowsOf(feeds);
+    const outputs = this.places.outputs.map(({ bytes }) => new Uint8Array(rows * bytes));
+    this.#compute(feeds, rows, outputs);
     return Object.fromEntries(
-      outputs.map(({ spec: { name, type, shape }, view }) => [
-        name,
-        {
-          type,
-          shape: shape as number[],
-          data: viewValues(type, view.slice().buffer, 0, elementsOf(shape as number[])),
-        },
-      ]),
+      this.places.outputs.map(({ spec: { name, type, shape } }, at) => {
+        const all = rows === 1 ? shape : [rows * shape[0]!, ...shape.slice(1)];
+        const { buffer } = outputs[at]!;
+        return [
+          name,
+          {
+            type,
+            shape: all,
+            data: viewValues(type, buffer, 0, elementsOf(all)),
+          },
+        ];
+      }),
     );
-  };
-  return {
-    inputs: inputs.map(({ spec }) => spec),
-    outputs: outputs.map(({ spec }) => spec),
-    run,
-    prepare: (feeds, into) => ({
+  }
+
+  prepare(feeds: Tensors, into: Tensors) {
+    const isBound = this.outputs.every(({ name }) => name in into);
+    const rows = this.#rowsOf(feeds);
+    const outputs = isBound ? this.outputs.map(({ name }) => bytesOf(into[name]!.data)) : [];
+    return {
       run: () => {
-        if (!outputs.every(({ spec }) => spec.name in into)) return run(feeds);
-        compute(feeds);
-        for (const { spec, view } of outputs) bytesIn(into[spec.name]!.data).set(view);
+        if (!isBound) return this.run(feeds);
+        this.#compute(feeds, rows, outputs);
         return null;
       },
-    }),
-    endProfiling: () => undefined,
-    close() {
-      for (const { buffer } of [...inputs, ...outputs]) lite.destroy('TensorBuffer', buffer);
-      lite.destroy('CompiledModel', compiled);
-      lite.destroy('Options', options);
-      lite.destroy('Model', model);
-    },
-  };
+    };
+  }
+
+  endProfiling(): void {}
+
+  close(): void {
+    this.process.kill();
+    for (const fd of [this.#memory, this.#requests, this.#answers]) closeSync(fd);
+  }
+
+  /** The file has one batch size; a request with several rows is as many runs. */
+  #rowsOf(feeds: Tensors): number {
+    const [first] = this.places.inputs;
+    const rows = first ? bytesOf(feeds[first.spec.name]!.data).length / first.bytes : 1;
+    for (const { spec, bytes } of this.places.inputs) {
+      const found = bytesOf(feeds[spec.name]!.data).length;
+      if (found !== rows * bytes || rows < 1 || !Number.isInteger(rows))
+        throw new Error(`input ${spec.name} has ${found} bytes, which are no rows of ${bytes}`);
+    }
+    return rows;
+  }
+
+  #compute(feeds: Tensors, rows: number, outputs: readonly Uint8Array[]): void {
+    for (let row = 0; row < rows; row++) {
+      for (const { spec, offset, bytes } of this.places.inputs)
+        writeSync(this.#memory, bytesOf(feeds[spec.name]!.data), row * bytes, bytes, offset);
+      this.#go();
+      for (const [at, { offset, bytes }] of this.places.outputs.entries())
+        readSync(this.#memory, outputs[at]!, row * bytes, bytes, offset);
+    }
+  }
+
+  /** One run. @throws SessionLost when the process is gone, and what LiteRT says */
+  #go(): void {
+    try {
+      writeSync(this.#requests, GO);
+    } catch {
+      throw this.#lost();
+    }
+    if (this.#read(1)[0] === DONE) return;
+    const text = this.#read(this.#read(1)[0]!);
+    throw new Error(text.toString());
+  }
+
+  #read(bytes: number): Buffer {
+    const into = bytes === 1 ? this.#byte : Buffer.alloc(bytes);
+    if (readSync(this.#answers, into) < bytes) throw this.#lost();
+    return into;
+  }
+
+  #lost(): SessionLost {
+    return new SessionLost("LiteRT's process has ended", this.process.ended);
+  }
 }

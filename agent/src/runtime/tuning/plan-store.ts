@@ -7,18 +7,24 @@ import { readIfThere, writeDurably } from '../../common/files.js';
 import { parseJson } from '../../common/json.js';
 import type { ServingPlan } from '../serving-plan.js';
 
-const Plan = z.object({
+const Alone = z.object({
   workers: z.int().positive(),
   threads: z.int().positive(),
   spin: z.boolean(),
+  runtime: z.string().optional(),
   curve: z.array(z.tuple([z.int().positive(), z.number().positive()])).min(1),
+  compared: z.record(z.string(), z.number()).optional(),
+  refused: z.record(z.string(), z.string()).optional(),
 });
+const Plan = Alone.extend({ otherwise: Alone.optional() });
 
 /** What a plan holds for; another value of any of these wants another search. */
 export interface PlanKey {
   readonly modelDigest: string;
   readonly options: SessionOptions;
   readonly runtime: string;
+  /** Other runtimes of this device that have a file of the model, with their versions; absent where there are none. */
+  readonly others?: readonly string[];
   readonly cpu: string;
   readonly cpus: number;
   readonly latencyLimitMs: number | null;

@@ -1,17 +1,17 @@
-/** Finds out by measuring how a model runs best on this device: workers, threads, spinning, batch sizes. */
-
+/** Finds out by measuring how a model runs best on this device: runtime, workers, threads, spinning, batch sizes. */
+import { CodedError } from '@espalier/proto';
 import { LatencyCurve, optimalBatch } from '../batching/latency-curve.js';
 import { quantile } from '../benchmark.js';
 import { openWorkers } from '../crew.js';
 import { type BatchLayout, layoutOf } from '../layout.js';
 import type { ModelPool } from '../model-pool.js';
-import type { ModelWorker } from '../model-worker.js';
 import { probeFeeds } from '../probe-feeds.js';
-import type { Tensors } from '../protocol.js';
-import type { ServingPlan } from '../serving-plan.js';
+import type { ServingPlan, Setup } from '../serving-plan.js';
 import type { WorkerSet } from '../worker-set.js';
-import { choose, type Measured, type Setup } from './candidates.js';
+import { admit, type Check } from './admit.js';
+import { choose, compare, type Measured, withRuntime } from './candidates.js';
 import { proveBatching, sameAnswer } from './prove-batching.js';
+import { FEWEST_RUNS, median, WINDOW_MS, type Window, window } from './windows.js';
 
 export interface TuneLimits {
   readonly setups: readonly Setup[];
@@ -20,51 +20,15 @@ export interface TuneLimits {
   readonly limitMs: number;
   /** Resolves when nothing else is to be done: measuring comes after requests. Rejects when the search shall end. */
   readonly quiet: () => Promise<void>;
+  readonly check: Check;
+  /** Runtimes that failed here before, by adapter, with the reason; those that fail in this search are added. */
+  readonly refused: Record<string, string>;
 }
 
 const ROUNDS = 3;
-const WINDOW_MS = 150;
-const FEWEST_RUNS = 2;
 /** A batch that takes longer is none that anyone waits for. */
 const SLOWEST_BATCH_MS = 2000;
 const NO_LIMIT_MS = 1e9;
-
-interface Window {
-  readonly ms: number;
-  readonly rowsPerS: number;
-}
-
-/** Runs that a worker has at hand, as when it serves under load. */
-const IN_HAND = 2;
-
-/**
- * All workers run the same batch again and again: what one run takes then, and what they do together. Every run gets its
- * inputs from this thread, whose copying stands for what it does while it serves: a setup that leaves it no CPU looks
- * better alone than it is. On two busy cores one worker of two threads was ahead of two of one by itself, and 19% behind
- * over HTTP.
- */
-async function window(workers: WorkerSet, feeds: Tensors, size: number, now: () => number): Promise<Window> {
-  const startMs = now();
-  const times: number[] = [];
-  const lane = async (worker: ModelWorker): Promise<void> => {
-    for (let runs = 0; runs < FEWEST_RUNS || now() - startMs < WINDOW_MS; runs++)
-      times.push(...(await worker.measure(feeds, 1, 0)));
-  };
-  const lanes = workers.seats.flatMap(({ worker }) => Array.from({ length: IN_HAND }, () => lane(worker)));
-  await Promise.all(lanes);
-  return { ms: quantile(times, 0.5), rowsPerS: (1000 * size * times.length) / (now() - startMs) };
-}
-
-const median = (windows: readonly Window[]): Window => ({
-  ms: quantile(
-    windows.map(({ ms }) => ms),
-    0.5,
-  ),
-  rowsPerS: quantile(
-    windows.map(({ rowsPerS }) => rowsPerS),
-    0.5,
-  ),
-});
 
 /** Every batch size once on the workers of one setup. */
 export async function measureSetup(
@@ -102,53 +66,112 @@ async function worthwhile(pool: ModelPool, proven: readonly number[]): Promise<n
 
 /**
  * Proves batching, then measures setups in interleaved rounds, each on workers of its own that are closed again, so that no
- * more than one setup is in memory beside what serves. Null when the model's inputs have no fixed size to measure with.
+ * more than one setup is in memory beside what serves: those of ONNX Runtime, which serves meanwhile, and those of every other
+ * runtime that computes the same. Null when the model's inputs have no fixed size to measure with.
  */
 export async function tune(pool: ModelPool, limits: TuneLimits): Promise<ServingPlan | null> {
-  const { file, options, settings } = pool;
+  const { settings } = pool;
   const layout = layoutOf(pool.inputs, pool.outputs);
   if (!layout) return null;
-  const startedMs = settings.now();
-  const isOver = (): boolean => settings.now() - startedMs > limits.limitMs;
   await limits.quiet();
+  const others = await admit(pool, limits.check, limits.refused);
+  const startedMs = settings.now();
   const sizes = await worthwhile(pool, await proveBatching(pool, limits.largestBatch, SLOWEST_BATCH_MS));
   const compared = [...new Set([1, sizes[Math.floor(sizes.length / 2)]!, sizes.at(-1)!])];
-  const samples: Samples = new Map(limits.setups.map((setup) => [setup, new Map()]));
+  const setups = [...limits.setups, ...others.flatMap((adapter) => withRuntime(limits.setups, adapter))];
+  const samples: Samples = new Map(setups.map((setup) => [setup, new Map()]));
+  const isOver = (): boolean => settings.now() - startedMs > limits.limitMs;
   for (let round = 0; round < ROUNDS && !(round > 0 && isOver()); round++) {
     for (const [setup, found] of samples) {
       if (isOver() && found.size > 0) break;
-      const workers = await openWorkers({ file, options, ...settings }, { ...setup, curve: [] });
-      try {
-        for (const size of compared) {
-          await limits.quiet();
-          const feeds = probeFeeds(layout, 0, size);
-          found.set(size, [...(found.get(size) ?? []), await window(workers, feeds, size, settings.now)]);
+      const isDone = await orRefuse(setup, limits.refused, async () => {
+        const workers = await openFor(pool, setup);
+        try {
+          // Another runtime's file has one batch size.
+          for (const size of setup.runtime === undefined ? compared : [1]) {
+            await limits.quiet();
+            const feeds = probeFeeds(layout, 0, size);
+            found.set(size, [...(found.get(size) ?? []), await window(workers, feeds, size, settings.now)]);
+          }
+        } finally {
+          await workers.close();
         }
-      } finally {
-        await workers.close();
-      }
+        return true;
+      });
+      if (!isDone) for (const one of setups.filter(({ runtime }) => runtime === setup.runtime)) samples.delete(one);
     }
   }
-  const { workers, threads, spin } = choose(measuredOf(samples), settings.latencyLimitMs ?? NO_LIMIT_MS);
-  const setup = { workers, threads, spin };
-  const curve = await curveOf(pool, setup, sizes, limits.quiet);
-  return curve && { ...setup, curve };
+  return planFrom(pool, measuredOf(samples), sizes, limits);
 }
+
+const openFor = ({ file, others, options, settings }: ModelPool, setup: Setup): Promise<WorkerSet> =>
+  openWorkers({ file, others, options, ...settings }, { ...setup, curve: [] });
+
+/** What fails with another runtime rules that out, and the search goes on; null then. */
+async function orRefuse<T>(
+  { runtime }: Setup,
+  refused: Record<string, string>,
+  measure: () => Promise<T>,
+): Promise<T | null> {
+  try {
+    return await measure();
+  } catch (error) {
+    if (runtime === undefined || !(error instanceof CodedError)) throw error;
+    refused[runtime] = error.message;
+    return null;
+  }
+}
+
+/** The best setup as a plan; of another runtime with the best one of ONNX Runtime in reserve. */
+async function planFrom(
+  pool: ModelPool,
+  measured: readonly Measured[],
+  sizes: readonly number[],
+  limits: TuneLimits,
+): Promise<ServingPlan | null> {
+  const limitMs = pool.settings.latencyLimitMs ?? NO_LIMIT_MS;
+  const { refused } = limits;
+  const best = choose(measured, limitMs);
+  const plain = choose(
+    measured.filter(({ runtime }) => runtime === undefined),
+    limitMs,
+  );
+  const curve = await curveOf(pool, plain, sizes, limits);
+  if (!curve) return null;
+  const isAlone = pool.others.length === 0;
+  const told = isAlone ? {} : { compared: compare(measured, limitMs), refused: { ...refused } };
+  const otherwise = { ...setupOf(plain), curve, ...told };
+  if (best.runtime === undefined) return otherwise;
+  const other = await orRefuse(best, refused, () => curveOf(pool, best, [1], limits));
+  if (!other) return { ...otherwise, refused: { [best.runtime]: 'it computes something else', ...refused } };
+  return { ...setupOf(best), curve: other, ...told, otherwise };
+}
+
+const setupOf = ({ workers, threads, spin, runtime }: Setup): Setup => ({
+  ...{ workers, threads, spin },
+  ...(runtime === undefined ? {} : { runtime }),
+});
 
 /** The latency of every batch size while all workers of a setup run it; null when the setup computes something else. */
 async function curveOf(
   pool: ModelPool,
   setup: Setup,
   sizes: readonly number[],
-  quiet: () => Promise<void>,
+  { quiet, check }: TuneLimits,
 ): Promise<ServingPlan['curve'] | null> {
-  const { file, options, settings, inputs, outputs } = pool;
+  const { settings, inputs, outputs } = pool;
   const layout = layoutOf(inputs, outputs)!;
-  const workers = await openWorkers({ file, options, ...settings }, { ...setup, curve: [] });
-  try {
+  const workers = await openFor(pool, setup);
+  const [{ worker }] = workers.seats as [WorkerSet['seats'][number]];
+  const isRight = async (): Promise<boolean> => {
+    // Another runtime rounds differently: what it may is said with the golden cases.
+    if (setup.runtime !== undefined) return (await check(worker, setup.runtime)) === null;
     const one = probeFeeds(layout, 0, 1);
-    const wanted = await pool.borrow((worker) => worker.run(one));
-    if (!sameAnswer(wanted, await workers.seats[0]!.worker.run(one))) return null;
+    const wanted = await pool.borrow((serving) => serving.run(one));
+    return sameAnswer(wanted, await worker.run(one));
+  };
+  try {
+    if (!(await isRight())) return null;
     const curve: [number, number][] = [];
     for (const size of sizes) {
       await quiet();

@@ -1,12 +1,23 @@
 /** Keeps each model on its best plan: the one stored for this device, else a search while the device has nothing to do. */
-import type { Facts, SessionOptions } from '@espalier/proto';
+import type { Facts } from '@espalier/proto';
 import type { Log } from '../../common/log.js';
+import { RuntimeFellBack } from '../../errors.js';
 import type { ModelPool } from '../model-pool.js';
-import type { ServingPlan } from '../serving-plan.js';
+import type { OtherRuntime } from '../others.js';
+import { type ServingPlan, withoutRuntime } from '../serving-plan.js';
 import { onnxRuntimeVersion } from '../version.js';
+import type { Check } from './admit.js';
 import { candidates, cpuBudget, fastCpus } from './candidates.js';
 import type { PlanKey, PlanStore } from './plan-store.js';
 import { tune } from './tune.js';
+
+/** A model that is looked after: what opens it, and what its answers must be. */
+export interface Tuned {
+  readonly planDigest: string;
+  readonly options: PlanKey['options'];
+  readonly others: readonly OtherRuntime[];
+  readonly check: Check;
+}
 
 export interface TunerParts {
   readonly store: PlanStore;
@@ -35,16 +46,25 @@ export class Tuner {
   constructor(private readonly parts: TunerParts) {}
 
   /** The plan found earlier for this model on this device, if there is one. */
-  stored(modelDigest: string, options: SessionOptions): ServingPlan | null {
-    return this.parts.store.read(this.#key(modelDigest, options));
+  stored(model: Tuned): ServingPlan | null {
+    return this.parts.store.read(this.#key(model));
+  }
+
+  /** Keeps and tells that another runtime has failed: the model is served by ONNX Runtime from now on. */
+  fellBack(model: Tuned, lost: ServingPlan, cause: string): ServingPlan | null {
+    const plan = withoutRuntime(lost, cause);
+    const { code, message } = RuntimeFellBack({ runtime: lost.runtime ?? 'the runtime', cause });
+    this.parts.log.warn({ code, error: message }, 'another runtime failed');
+    if (plan) this.parts.store.write(this.#key(model), plan);
+    return plan;
   }
 
   /** Looks after a model from now on, and no longer after the one before. */
-  watch(pool: ModelPool, modelDigest: string): void {
+  watch(pool: ModelPool, model: Tuned): void {
     this.stop();
     const { signal } = this.#search;
-    const key = this.#key(modelDigest, pool.options);
-    if (!pool.plan) this.#beginLater(pool, key, signal);
+    if (!pool.plan) this.#beginLater(pool, model, signal);
+    pool.onFellBack = (cause, lost) => void this.fellBack(model, lost, cause.message);
     let drifted = 0;
     const check = setInterval(() => {
       const drift = pool.curve?.drift ?? 1;
@@ -52,7 +72,7 @@ export class Tuner {
       if (drifted < DRIFTED_CHECKS) return;
       drifted = 0;
       this.parts.log.info({ drift }, 'the device has changed its pace: the best plan is searched again');
-      this.#begin(pool, key, signal);
+      this.#begin(pool, model, signal);
     }, CHECK_MS).unref();
     signal.addEventListener('abort', () => clearInterval(check), { once: true });
   }
@@ -73,38 +93,55 @@ export class Tuner {
     await this.#busy;
   }
 
-  #beginLater(pool: ModelPool, key: PlanKey, signal: AbortSignal): void {
+  #beginLater(pool: ModelPool, model: Tuned, signal: AbortSignal): void {
     const { afterMs } = this.parts;
-    const begin = (): void => this.#begin(pool, key, signal);
+    const begin = (): void => this.#begin(pool, model, signal);
     if (afterMs === 0) begin();
     const timer = afterMs > 0 ? setTimeout(begin, afterMs).unref() : undefined;
     signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
   }
 
-  #begin(pool: ModelPool, key: PlanKey, signal: AbortSignal): void {
+  #begin(pool: ModelPool, model: Tuned, signal: AbortSignal): void {
     if (this.parts.limitMs === 0) return;
     this.#searches++;
-    this.#busy = this.#improve(pool, key, signal)
+    this.#busy = this.#improve(pool, model, signal)
       .catch((error: Error) => {
         if (!signal.aborted) this.parts.log.warn({ error: error.message }, 'no better plan was found');
       })
       .finally(() => this.#searches--);
   }
 
-  async #improve(pool: ModelPool, key: PlanKey, signal: AbortSignal): Promise<void> {
+  async #improve(pool: ModelPool, model: Tuned, signal: AbortSignal): Promise<void> {
     const { cpu, limitMs, largestBatch, store, log } = this.parts;
+    const { plan: before } = pool;
+    // All runtimes are measured against ONNX Runtime, in batches too.
+    if (before?.otherwise) await pool.adopt(before.otherwise);
     const setups = candidates(cpuBudget(cpu), fastCpus(cpu.clusters));
-    const plan = await tune(pool, { setups, largestBatch, limitMs, quiet: () => quiet(pool, signal) });
+    const refused = { ...before?.refused };
+    const { check } = model;
+    const plan = await tune(pool, { setups, largestBatch, limitMs, refused, check, quiet: () => quiet(pool, signal) });
+    this.#tellRefused(refused, before?.refused ?? {});
     if (!plan || signal.aborted) return;
     await pool.adopt(plan);
-    store.write(key, plan);
-    log.info({ plan, optimalBatch: pool.optimalBatch }, 'the best plan was found');
+    store.write(this.#key(model), plan);
+    log.info({ plan, runtime: pool.runtime, optimalBatch: pool.optimalBatch }, 'the best plan was found');
   }
 
-  #key(modelDigest: string, options: SessionOptions): PlanKey {
+  #tellRefused(refused: Readonly<Record<string, string>>, before: Readonly<Record<string, string>>): void {
+    for (const [runtime, cause] of Object.entries(refused)) {
+      if (before[runtime] !== undefined) continue;
+      const { code, message } = RuntimeFellBack({ runtime, cause });
+      this.parts.log.warn({ code, error: message }, 'another runtime is not used');
+    }
+  }
+
+  #key({ planDigest: modelDigest, options, others }: Omit<Tuned, 'check'>): PlanKey {
     const { cpu, latencyLimitMs } = this.parts;
     const name = [cpu.model, cpu.implementer, ...cpu.parts].filter(Boolean).join(' ');
-    return { modelDigest, options, runtime: onnxRuntimeVersion(), cpu: name, cpus: cpuBudget(cpu), latencyLimitMs };
+    return {
+      ...{ modelDigest, options, runtime: onnxRuntimeVersion(), cpu: name, cpus: cpuBudget(cpu), latencyLimitMs },
+      ...(others.length > 0 ? { others: others.map(({ adapter, version }) => `${adapter} ${version}`) } : {}),
+    };
   }
 }
 
