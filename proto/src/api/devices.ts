@@ -54,6 +54,8 @@ export const DeviceView = DeviceRow.extend({
   target: Served.nullable(),
   /** What the device waits for before it serves its target, or null. */
   waitsFor: z.string().nullable(),
+  /** The runtime by which it serves, as its newest measurement says: adapter and version. */
+  runtime: z.string().nullable(),
   endpoint: z.string().nullable(),
   error: ErrorInfo.nullable(),
   executions: z.array(ExecutionView),

@@ -25,7 +25,7 @@ t.test('a profile with .tflite after .onnx gets the same network twice, with the
   const numbers = ({ base64 }: { base64: string }) =>
     new Float32Array(new Uint8Array(Buffer.from(base64, 'base64')).buffer);
   for (const { inputs, outputs } of cases.slice(0, 1)) {
-    const [[name, wanted]] = Object.entries(outputs) as [[string, { base64: string }]];
+    const [[name, wanted]] = Object.entries(outputs) as [[string, (typeof outputs)[string]]];
     const [found] = interpret(read, Object.values(inputs).map(numbers));
     const most = Math.max(...numbers(wanted).map((value, at) => Math.abs(value - found![at]!)));
     t.ok(most <= alternatives[0]!.tolerance[name]!, `${most / golden.tolerance[name]!} steps`);

@@ -54,9 +54,12 @@ export class DeviceViews {
     const { target } = await this.desired.current(id);
     const variants = await this.#variants();
     const executions = await this.executions(id);
+    const digest = device.servingDigest;
+    const [newest] = digest === null ? [] : await this.windows.windows({ deviceIds: [id], digest });
     return {
       ...row!,
       ...{ facts: device.facts, matched: device.matched, endpoint: device.endpoint, error: device.error, executions },
+      runtime: newest?.servedBy ?? null,
       previous: served(variants, device.previousDigest, device.profile),
       target: target && target.digest !== device.servingDigest ? served(variants, target.digest, device.profile) : null,
       waitsFor: waitsFor(device, executions[0]),

@@ -11,7 +11,10 @@ export interface MeasurementQuery {
 }
 
 /** A measurement without its histogram. */
-export type Window = Omit<MeasurementEntity, 'histogram' | 'runtime'>;
+export type Window = Omit<MeasurementEntity, 'histogram' | 'runtime'> & {
+  /** Adapter and version of the runtime that served. */
+  readonly servedBy: string;
+};
 
 /** Newest windows of one device and digest that a summary looks at. */
 const WINDOWS = 20;
@@ -70,9 +73,11 @@ export class MeasurementRepository {
   }
 }
 
+const SERVED_BY = `("runtime"->>'adapter') || ' ' || ("runtime"->>'version') AS "servedBy"`;
 const COLUMNS = [
   ...['id', 'deviceId', 'profile', 'digest', 'scenario', 'batch', 'startedAt', 'endedAt', 'n'],
   ...['p50Us', 'p95Us', 'p99Us', 'class', 'coldStartUs', 'rssBytes', 'temperatureC', 'errors'],
 ]
   .map((name) => `"${name}"`)
+  .concat(SERVED_BY)
   .join(', ');

@@ -75,12 +75,23 @@ function stepAt(rung: Rung, served: number, input: LoopInput, cause: Cause): Ste
   }
 }
 
-/** Builds are proven in one runtime; where devices have another one too, that is said and left to people. */
-function runtimeReason({ runtimes, builderRuntime }: LoopInput): string {
-  const others = runtimes.filter((one) => one.split(' ')[0] !== builderRuntime.split(' ')[0]);
-  return others.length > 0
-    ? `builds are served by ${builderRuntime} only; the devices also have ${others.join(', ')}`
-    : `the devices have no other runtime than ${runtimes.join(', ') || builderRuntime}`;
+/**
+ * The runtime is the devices' own choice, by measurement: there is nothing to build or to roll out. What they chose is said, and
+ * where another runtime of theirs has no file of what they serve, that is said and left to people.
+ */
+function runtimeReason(input: LoopInput): string {
+  const { runtimes, builderRuntime, servedBy } = input;
+  const adapterOf = (runtime: string): string => runtime.split(' ')[0]!;
+  const builder = adapterOf(builderRuntime);
+  const others = runtimes.filter((one) => adapterOf(one) !== builder);
+  if (others.length === 0) return `the devices have no other runtime than ${runtimes.join(', ') || builderRuntime}`;
+  const files = servedOf(input)?.otherRuntimes ?? [];
+  const chosen = files.filter((adapter) => others.some((one) => adapterOf(one) === adapter));
+  if (chosen.length === 0)
+    return `builds are served by ${builderRuntime} only; the devices also have ${others.join(', ')}`;
+  const measured = Object.values(servedBy).reduce((sum, count) => sum + count, 0);
+  const counts = chosen.map((adapter) => `${adapter} serves on ${servedBy[adapter] ?? 0} of ${measured}`);
+  return `devices choose between ${[builder, ...chosen].join(' and ')} by measurement: ${counts.join(', ')}`;
 }
 
 function familyReason({ family }: LoopInput): string {

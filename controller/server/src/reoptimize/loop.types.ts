@@ -38,6 +38,8 @@ export interface LoopVariant {
   readonly proofSpeedup: number | null;
   /** Runtime that it was proven with, as devices name it. */
   readonly runtime: string | null;
+  /** Adapters of other runtimes that it has a file for: a device that has one of them takes the faster. */
+  readonly otherRuntimes: readonly string[];
   /** p95 where devices of the profile served it, trusted windows only. */
   readonly measuredP95Us: number | null;
   /** What the latency table said of it, and what a device of the profile measured of it before it served. */
@@ -101,6 +103,8 @@ export interface LoopInput {
   /** Runtimes that the devices of the profile have, and the one that builds are proven with. */
   readonly runtimes: readonly string[];
   readonly builderRuntime: string;
+  /** Devices by the adapter of the runtime that they serve with now, as their newest windows say. */
+  readonly servedBy: Readonly<Record<string, number>>;
   /** Smaller registered models with the same labels. */
   readonly family: readonly { readonly name: string; readonly sizeShare: number }[];
   /** A build or rollout of this model for this profile is under way. */

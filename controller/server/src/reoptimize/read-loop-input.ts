@@ -49,6 +49,7 @@ export function readLoopInput(rows: LoopRows): LoopInput {
     variants: rows.variants.map((variant) => toVariant(variant, rows.measuredP95Us, rows.trials)),
     data: { samples: dataset?.calibrationSamples ?? 0, labelled: dataset?.labelled ?? false },
     ...{ table, builderRuntime, buildsToday, busy, limits: LOOP_LIMITS },
+    servedBy: servedBy(status?.deviceIds ?? [], rows.windows),
     runtimes: [...new Set(rows.devices.flatMap(({ facts }) => facts?.runtimes ?? []).map(runtimeName))],
     family: familyOf(model, rows.models),
     history: rows.decisions.map(({ action, recipe, variantId, at }) => ({
@@ -61,6 +62,16 @@ export function readLoopInput(rows: LoopRows): LoopInput {
 /** A runtime as everybody names it: adapter and version. */
 export const runtimeName = ({ adapter, version }: { adapter: string; version: string }): string =>
   `${adapter} ${version}`;
+
+/** @param windows newest first */
+function servedBy(deviceIds: readonly string[], windows: readonly Window[]): LoopInput['servedBy'] {
+  const newest = deviceIds.flatMap((id) => windows.find(({ deviceId }) => deviceId === id) ?? []);
+  const groups = Map.groupBy(newest, (window) => adapterOf(window.servedBy));
+  return Object.fromEntries([...groups].map(([adapter, devices]) => [adapter, devices.length]));
+}
+
+/** Of a runtime as {@link runtimeName} gives it. */
+const adapterOf = (runtime: string): string => runtime.split(' ')[0]!;
 
 const toDevice = (id: string, windows: readonly Window[]): LoopDevice => ({
   id,
@@ -76,13 +87,14 @@ const toDevice = (id: string, windows: readonly Window[]): LoopDevice => ({
 });
 
 function toVariant(variant: VariantEntity, measured: ReadonlyMap<string, number>, trials: Trials): LoopVariant {
-  const { id, recipe, method, state, note, digest, report, error } = variant;
+  const { id, recipe, method, state, note, digest, report, error, parts } = variant;
   return {
     ...{ id, recipe, method, state, digest, note: note ?? error?.message ?? null },
     ...{ accuracyDrop: accuracyDrop(report), doubt: labelDoubt(report) },
     sizeBytes: report?.variant.sizeBytes ?? null,
     proofSpeedup: report?.speedup ?? null,
     runtime: report ? runtimeName(report.runtime) : null,
+    otherRuntimes: (parts?.alternatives ?? []).map(({ adapter }) => adapter),
     measuredP95Us: digest === null ? null : (measured.get(digest) ?? null),
     ...{ predictedUs: variant.predictedUs, trialUs: variant.trialUs, trial: trials.get(id) ?? 'none' },
     createdAtMs: variant.createdAt.getTime(),

@@ -18,11 +18,11 @@ const status = (sessionId: string, online = true): unknown => ({
 const serving = (digest: string, at: string, healthy = true): unknown => ({
   ...{ digest, previousDigest: null, model: 'net', healthy, endpoint: 'http://127.0.0.1:4290', error: null, at },
 });
-const window = (digest: string, p95Us: number): unknown => ({
+const window = (digest: string, p95Us: number, adapter = 'onnxruntime', version = '1.30.0'): unknown => ({
   ...{ digest, scenario: 'single-stream', batch: 1, n: 500, p50Us: p95Us - 10, p95Us, p99Us: p95Us + 10 },
   ...{ startedAt: new Date(Date.now() - 1000).toISOString(), endedAt: new Date().toISOString(), histogram: 'HISTF' },
   ...{ class: 'clean', coldStartUs: null, rssBytes: 4e7, temperatureC: null, errors: 0 },
-  runtime: { adapter: 'onnxruntime', version: '1.30.0', optionsDigest: 'x', powerMode: null, soc: null },
+  runtime: { adapter, version, optionsDigest: 'x', powerMode: null, soc: null },
 });
 
 t.test('what a device reports is stored, acknowledged and shown', async (t) => {
@@ -35,6 +35,9 @@ t.test('what a device reports is stored, acknowledged and shown', async (t) => {
   await session.report('serving', serving(digest, new Date().toISOString()));
   await session.report('measurement', window(digest, 200));
   t.match(await view(device.id), { serving: { digest }, latency: { p95Us: 200, n: 500, class: 'clean' } });
+  t.equal((await view(device.id)).runtime, 'onnxruntime 1.30.0');
+  await session.report('measurement', window(digest, 150, 'litert', '2.3.0'));
+  t.equal((await view(device.id)).runtime, 'litert 2.3.0', 'the device has chosen another one since');
 });
 
 t.test('a message that comes again is acknowledged again and counts once, by MQTT and by gRPC', async (t) => {

@@ -18,7 +18,7 @@ export const variant = (change: Partial<LoopVariant> = {}): LoopVariant => ({
     doubt: null,
   },
   ...{ sizeBytes: 660_000, proofSpeedup: 1, runtime: 'onnxruntime 1.30.0', measuredP95Us: 200, predictedUs: null },
-  ...{ trialUs: null, trial: 'none', createdAtMs: NOW - 9_000_000 },
+  ...{ trialUs: null, trial: 'none', createdAtMs: NOW - 9_000_000, otherRuntimes: [] },
   ...change,
 });
 export const int8 = (change: Partial<LoopVariant> = {}): LoopVariant =>
@@ -61,6 +61,7 @@ export const input = (change: Partial<LoopInput> = {}): LoopInput => ({
   data: { samples: 5000, labelled: true },
   table: { state: 'unavailable', reason: 'no device measures tables', narrowestUs: null, measuredAtMs: null },
   ...{ runtimes: ['onnxruntime 1.30.0'], builderRuntime: 'onnxruntime 1.30.0', limits: LOOP_LIMITS },
+  servedBy: { onnxruntime: 1 },
   ...change,
 });
 

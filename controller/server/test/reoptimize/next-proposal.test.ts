@@ -299,6 +299,36 @@ t.test('a proposal carries the figures it rests on', async (t) => {
   });
 });
 
+const both = ['onnxruntime 1.30.0', 'litert 2.3.0'];
+for (const [what, change, otherRuntimes, reason] of [
+  ['no other runtime', {}, ['litert'], /no other runtime than onnxruntime 1\.30\.0$/],
+  [
+    'no file for it',
+    { runtimes: both },
+    [],
+    /served by onnxruntime 1\.30\.0 only; the devices also have litert 2\.3\.0$/,
+  ],
+  [
+    'a choice that devices have made',
+    { runtimes: both, servedBy: { litert: 3, onnxruntime: 1 } },
+    ['litert'],
+    /^devices choose between onnxruntime and litert by measurement: litert serves on 3 of 4$/,
+  ],
+  [
+    'a choice that went the other way',
+    { runtimes: both, servedBy: { onnxruntime: 2 } },
+    ['litert'],
+    /litert serves on 0 of 2$/,
+  ],
+] as const) {
+  t.test(`the step of the runtime says what devices do: ${what}`, async (t) => {
+    const data = { samples: 50, labelled: true };
+    const variants = onInt8.variants.map((one) => ({ ...one, otherRuntimes }));
+    const proposal = nextProposal(input({ ...onInt8, variants, data, ...change }), NOW);
+    t.match(proposal, { skipped: [{ rung: 'int8' }, { rung: 'runtime', reason }] });
+  });
+}
+
 t.test('each step of the ladder that is passed over says why', async (t) => {
   const family = [{ name: 'net-small', sizeShare: 0.5 }];
   const data = { samples: 50, labelled: true };

@@ -93,6 +93,7 @@ export class World {
         sizeBytes: 1,
         proofSpeedup: 1,
         runtime: 'ort 1',
+        otherRuntimes: [],
         measuredP95Us: null,
         predictedUs: null,
         trialUs: null,
@@ -223,7 +224,7 @@ export class World {
       devices: state.devices
         .filter(({ serving }) => serving === servingDigest)
         .map(({ id, windows }) => ({ id, windows: windows.filter(({ digest }) => digest === servingDigest) })),
-      ...{ table: state.table, runtimes: ['ort 1'], builderRuntime: 'ort 1', limits: LOOP_LIMITS },
+      ...{ table: state.table, runtimes: ['ort 1'], builderRuntime: 'ort 1', servedBy: {}, limits: LOOP_LIMITS },
       busy: state.jobs.length > 0 ? 'job' : state.rollouts.some(isOpen) ? 'rollout' : null,
       history: this.#sabotage.forgetful ? [] : state.history,
       buildsToday: state.builds.filter((at) => this.#nowMs - at < DAY_MS).length,
@@ -264,6 +265,7 @@ export class World {
           digest: `d${id}`,
           sizeBytes: 1,
           runtime: 'ort 1',
+          otherRuntimes: [],
         },
         ...{
           accuracyDrop: this.#random.pick([0.1, 0.5, 0.9, 1.4]),

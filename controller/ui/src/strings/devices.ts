@@ -54,6 +54,7 @@ export const devices = {
   os: 'System',
   kernel: 'Kernel',
   runtimes: 'Runtimes',
+  servedBy: 'Served by',
   agent: 'Agent',
   hostname: 'Host name',
   container: 'Container',

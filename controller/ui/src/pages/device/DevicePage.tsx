@@ -53,6 +53,7 @@ function Serving({ device }: { readonly device: DeviceView }) {
             [s.p95, <Latency key="p95" latency={device.latency} figure="p95Us" />],
             ['p99', <Latency key="p99" latency={device.latency} figure="p99Us" />],
             [s.rests, device.latency && restsOn(device.latency)],
+            [s.servedBy, device.runtime],
             [s.endpoint, device.endpoint && <code className="mono">{device.endpoint}</code>],
           ]}
         />
