@@ -12,6 +12,7 @@ import { readFacts } from './hardware/facts.js';
 import { enrol, refreshAddresses } from './link/enrol.js';
 import { loadIdentity, saveIdentity } from './link/identity.js';
 import { bench, headLine, lineOf, parseScenarios } from './measure/bench/command.js';
+import { benchRuntimes, refuseXnnpack, runtimeLine } from './measure/bench/runtimes.js';
 import { SCENARIOS } from './measure/bench/scenarios.js';
 import { benchTensorRt, tensorRtLine } from './measure/bench/tensorrt.js';
 import { SampleBox } from './measure/sampling/sample-box.js';
@@ -112,6 +113,13 @@ async function benchCommand(
     const result = await benchTensorRt(path.resolve(file), engines, Number(seconds));
     return print(json ? JSON.stringify(result) : tensorRtLine(result));
   }
+  if (runtime === 'xnnpack') return refuseXnnpack();
+  if (runtime === 'litert') {
+    const { results, ratio } = await benchRuntimes(path.resolve(file), Number(seconds));
+    for (const result of results) print(json ? JSON.stringify(result) : runtimeLine(result));
+    if (ratio !== null) print(json ? JSON.stringify({ ratio }) : `onnxruntime / litert: ${ratio.toFixed(2)}`);
+    return;
+  }
   const config = AgentConfig.parse({ logLevel: 'error', ...settings });
   const { cpu } = readFacts();
   const request = {
@@ -186,8 +194,11 @@ function program(): Command {
     .option('--scenarios <list>', 'some of single-stream,multi-stream,offline,server', SCENARIOS.join(','))
     .option('--seconds <s>', 'seconds for each scenario', '10')
     .addOption(
-      new Option('--runtime <name>', 'tensorrt: an engine built and timed by trtexec, single-stream only')
-        .choices(['agent', 'tensorrt'])
+      new Option(
+        '--runtime <name>',
+        'litert: the .tflite of that name, in turns with the .onnx beside it; tensorrt: an engine built and timed by trtexec; both single-stream only',
+      )
+        .choices(['agent', 'litert', 'tensorrt', 'xnnpack'])
         .default('agent'),
     )
     .option('--latency-limit-ms <ms>', 'what the server scenario keeps (default: 4 times one inference)')
