@@ -10,7 +10,7 @@
  *   --only       networks, on "model variant": mobilenetv2-1.0-224, squeezenet1.1, cifar10-resnet20, mlp; float, int8
  *   --ids        parts: throughput (goodput-0.8, goodput-0.95, goodput-1.3, peers, closed-32, memory), transport (grpc,
  *                unix-shm), swap (swap-failed, swap-late, start, choice, choice-time), start (idle), repeat (repeat,
- *                repeat-hog)
+ *                repeat-hog), runtime (ONNX Runtime against LiteRT, where ESPALIER_LITERT or its folder has that)
  *
  * Growth over a million requests and 500 swaps is measured by `npm run soak:serving`.
  */
@@ -22,6 +22,7 @@ import { benchArguments } from './arguments.ts';
 import { type Cell, type Line, limitOf, startCells, swapCells, throughputCells } from './serving/cells.ts';
 import { type BenchModel, benchModels } from './serving/models.ts';
 import { repeatCells } from './serving/repeat.ts';
+import { runtimeCells } from './serving/runtimes.ts';
 import { prepare, serveAgent } from './serving/tools.ts';
 import { transportCells } from './serving/transport.ts';
 
@@ -49,11 +50,14 @@ const peers = { source: path.join(shared, 'peers', 'serving'), installed: path.r
 const missing = prepare(peers.source);
 if (missing) skip(missing);
 const ids = new RegExp(values.ids);
-const models = await benchModels(data, new RegExp(values.only));
-if (models.length === 0) skip(`no model matches ${values.only}`);
+const wanted = new RegExp(values.only);
+// Its networks are its own: with --ids '^runtime$' no others are built.
+const isAlone = !['throughput', 'transport', 'swap', 'start', 'repeat'].some((name) => ids.test(name));
+const models = isAlone ? [] : await benchModels(data, wanted);
+if (!isAlone && models.length === 0) skip(`no model matches ${values.only}`);
 
 // Goodput of agent and peer: 3 shares x 3 rounds each; the rest of a model's cells takes about as long again.
-const seconds = Math.max(2, Math.min(8, Math.floor((Number(values.minutes) * 60) / models.length / 40)));
+const seconds = Math.max(2, Math.min(8, Math.floor((Number(values.minutes) * 60) / Math.max(1, models.length) / 40)));
 const rounds = 3;
 
 /** What the network takes, as it says itself. */
@@ -79,6 +83,7 @@ async function part(name: string, measure: () => Promise<Line[]>): Promise<void>
 }
 
 await part('start', startCells);
+await part('runtime', () => runtimeCells(data, wanted, seconds));
 for (const model of models) {
   const plans = mkdtempSync(path.join(os.tmpdir(), 'espalier-bench-plans-'));
   try {
