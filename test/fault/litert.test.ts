@@ -2,12 +2,13 @@
  * LiteRT beside ONNX Runtime, with its library where that is installed: the choice, its processes killed under load, a build
  * whose golden cases it does not answer. Skipped without the library, which is no dependency of ours.
  */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { AgentConfig } from '@espalier/agent/config';
 import { readFacts } from '@espalier/agent/hardware/facts';
 import { DEFAULT_FOLDER, liteRtVersion } from '@espalier/agent/runtime/litert/library';
+import { ModelPool } from '@espalier/agent/runtime/model-pool';
 import { toRaw } from '@espalier/agent/runtime/values';
 import { modelStatistics } from '@espalier/agent/serve/describe';
 import { Serving } from '@espalier/agent/serve/serving';
@@ -36,6 +37,29 @@ function open(plans: string, tuneLimitS: number) {
   const tuner = makeTuner(config, path.join(scratch, plans), readFacts().cpu, log as never);
   return { told, tuner, serving: new Serving(settings, tuner, { log: log as never }) };
 }
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** True when something is so within ten seconds. */
+async function until(isSo: () => boolean): Promise<boolean> {
+  for (let at = 0; at < 500 && !isSo(); at++) await pause(20);
+  return isSo();
+}
+
+const textOf = (file: string): string => {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+/** Living processes of ours in which LiteRT runs. */
+const children = (): number[] =>
+  readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid) && textOf(`/proc/${pid}/cmdline`).includes('litert/child.js'))
+    .filter((pid) => new RegExp(`\\) [^Z] ${process.pid} `).test(textOf(`/proc/${pid}/stat`)))
+    .map(Number);
 
 /** A build in a slot of its own; made once. */
 const built = skip === false ? await buildTwoFiles(path.join(scratch, 'build')) : null;
@@ -114,21 +138,18 @@ t.test(
           ),
         );
     });
-    const pid = () => pool.borrow(async (worker) => worker.pid!);
-    const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
     await pause(300);
-    const first = await pid();
-    process.kill(first, 'SIGKILL');
-    const second = await pid();
-    t.not(second, first, 'a process of its own takes its place');
+    const [first] = children();
+    process.kill(first!, 'SIGKILL');
+    t.ok(await until(() => children().some((pid) => pid !== first)), 'another process takes its place');
     t.match(pool.runtime, { adapter: 'litert' });
-    await pause(300);
-    process.kill(second, 'SIGKILL');
-    for (let at = 0; at < 100 && pool.runtime.adapter === 'litert'; at++) await pause(50);
+    const soFar = answers.length;
+    t.ok(await until(() => answers.slice(soFar).includes('answered')), 'and answers');
+    process.kill(children()[0]!, 'SIGKILL');
+    t.ok(await until(() => pool.runtime.adapter === 'onnxruntime'), 'it is not tried a third time');
     await pause(500);
     isOver = true;
     await Promise.all(clients);
-    t.match(pool.runtime, { adapter: 'onnxruntime' }, 'it is not tried a third time');
     const lost = answers.filter((answer) => answer !== 'answered');
     t.ok(lost.length <= 8, `${lost.length} of ${answers.length} were with a process that died`);
     t.ok(
@@ -149,6 +170,23 @@ t.test(
     await again.serving.close();
   },
 );
+
+t.test('LiteRT that stands still is given up, killed and started again', { skip }, async (t) => {
+  const pool = await ModelPool.open(
+    path.join(built!.folder, 'model.tflite'),
+    built!.built.sessionOptions,
+    poolSettings(AgentConfig.parse({ hangLimitS: 0.4 })),
+  );
+  t.match(pool.runtime, { adapter: 'litert' }, 'a .tflite alone is served, too');
+  const [first] = children();
+  process.kill(first!, 'SIGSTOP');
+  await t.rejects(pool.infer(image(1)), { code: 'ESP_WORKER_HUNG' });
+  const { outputs } = await pool.infer(image(1));
+  t.equal(numbers(outputs).length, 10);
+  t.ok(await until(() => !children().includes(first!)), 'it does not stay');
+  await pool.close();
+  t.strictSame(children(), []);
+});
 
 t.test('answers that are not the golden ones are refused, by a coded line', { skip }, async (t) => {
   const slot = slotWith('different', { tolerance: { scores: 0, logits: 0, output: 0 } });

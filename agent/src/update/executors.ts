@@ -104,8 +104,18 @@ const fetchFiles: Executor = async (parts, execution, signal) => {
   }
 };
 
+/** What was fetched: a runtime that came or went since does not change it. */
+function fetchedOf(parts: UpdateParts, execution: Execution): ArtifactFile[] {
+  const { store } = parts;
+  const { manifest } = manifestOf(parts, execution);
+  const needed = new Set(filesFor(manifest, new Set()).map(({ path: name }) => name));
+  return manifest.files.filter(
+    ({ path: name, sha256 }) => needed.has(name) || sizeOf(store.blob(sha256)) !== null || store.partBytes(sha256) > 0,
+  );
+}
+
 const verify: Executor = async (parts, execution, signal) => {
-  for (const { sha256, bytes } of filesOf(parts, execution)) await verifyPart(parts, sha256, bytes, signal);
+  for (const { sha256, bytes } of fetchedOf(parts, execution)) await verifyPart(parts, sha256, bytes, signal);
 };
 
 const stage: Executor = async (parts, execution) => {
@@ -113,7 +123,7 @@ const stage: Executor = async (parts, execution) => {
   const { digest, manifest } = execution.target;
   const draft = store.draft(digest);
   rmSync(draft, { recursive: true, force: true });
-  for (const { path: name, sha256 } of filesOf(parts, execution)) {
+  for (const { path: name, sha256 } of fetchedOf(parts, execution)) {
     const file = path.join(draft, name);
     mkdirSync(path.dirname(file), { recursive: true });
     linkSync(store.blob(sha256), file);
