@@ -7,10 +7,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { AgentConfig } from '@espalier/agent/config';
 import { readFacts } from '@espalier/agent/hardware/facts';
+import { Measurer } from '@espalier/agent/measure/measurer';
 import { DEFAULT_FOLDER, liteRtVersion } from '@espalier/agent/runtime/litert/library';
 import { ModelPool } from '@espalier/agent/runtime/model-pool';
 import { toRaw } from '@espalier/agent/runtime/values';
 import { modelStatistics } from '@espalier/agent/serve/describe';
+import { makeMetrics } from '@espalier/agent/serve/metrics';
 import { Serving } from '@espalier/agent/serve/serving';
 import { makeTuner, poolSettings } from '@espalier/agent/serve/settings';
 import type { Alternative } from '@espalier/proto';
@@ -122,6 +124,17 @@ t.test(
     t.ok(
       before.every((value, at) => Math.abs(value - after[at]!) < 0.5),
       'and answered as before',
+    );
+    const parts = { serving, slotOf: () => slot, report: () => undefined, now: Date.now, soc: null };
+    const served = { adapter: 'litert', version: liteRtVersion() };
+    t.match(
+      new Measurer(parts).takeLive(Date.now()),
+      { n: Number, runtime: served },
+      'reports say which runtime served',
+    );
+    t.match(
+      await makeMetrics(serving, () => 0).text(),
+      `espalier_runtime{adapter="litert",version="${served.version}"} 1`,
     );
 
     let isOver = false;
