@@ -2,18 +2,19 @@
  * `npm run claims -- --json`: the field's folklore, reproduced or refuted; a line a claim. Figures are kept by arm and seed
  * in test/bench/results/claims.json, so that a run goes on where the last one stopped; `--again` measures anew.
  *
- *   node test/bench/claims.ts [--json | --markdown] [--only REGEX] [--seeds 3] [--again]
+ *   node test/bench/claims.ts [--json | --markdown] [--only REGEX] [--seeds 3] [--again] [--ncnn VENV]
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { benchArguments } from './arguments.ts';
-import { type Claim, claims, untestable } from './claims/claims.ts';
+import { type Claim, claims } from './claims/claims.ts';
 import { Lab } from './claims/lab.ts';
 import { spreadOf, verdictOf } from './claims/verdict.ts';
 
 const values = benchArguments(import.meta.filename, {
   ...{ json: { type: 'boolean' }, markdown: { type: 'boolean' }, only: { type: 'string', default: '' } },
   ...{ seeds: { type: 'string', default: '3' }, again: { type: 'boolean', default: false } },
+  ncnn: { type: 'string' },
 });
 const data = path.join(import.meta.dirname, '..', '..', '..', 'shared', 'data');
 if (!existsSync(data)) {
@@ -21,7 +22,7 @@ if (!existsSync(data)) {
   process.exit(0);
 }
 
-const lab = new Lab(data, values.again);
+const lab = new Lab(data, values.again, values.ncnn ?? null);
 const seeds = Array.from({ length: Number(values.seeds) }, (_, at) => at + 1);
 const short = (value: number): number => Number(value.toFixed(2));
 
@@ -52,16 +53,10 @@ const print = (row: Row): string => {
 };
 
 const wanted = new RegExp(values.only);
-for (const claim of claims.filter(({ id }) => wanted.test(id)))
-  process.stdout.write(`${print(await measure(claim))}\n`);
-for (const { id, claim, why } of untestable.filter((one) => wanted.test(one.id))) {
-  const verdict = `untestable here: ${why}`;
-  process.stdout.write(
-    values.json
-      ? `${JSON.stringify({ id, claim, verdict })}\n`
-      : values.markdown
-        ? `| \`${id}\` | ${claim} | - | - | ${verdict} |\n`
-        : `${id}: ${verdict}\n`,
-  );
+for (const claim of claims.filter(({ id }) => wanted.test(id))) {
+  const isKept = !values.again && claim.arms.every((arm) => lab.has(arm, seeds));
+  if (claim.needs && !values[claim.needs] && !isKept)
+    process.stderr.write(`Skipped: ${claim.id} takes --${claim.needs} VENV, a Python environment that has it.\n`);
+  else process.stdout.write(`${print(await measure(claim))}\n`);
 }
 await lab.close();

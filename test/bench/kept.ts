@@ -24,6 +24,10 @@ export class Kept<T> {
     this.figures = existsSync(this.file) ? JSON.parse(readFileSync(this.file, 'utf8')) : {};
   }
 
+  has(id: string, seed: number): boolean {
+    return this.figures[id]?.[seed] !== undefined;
+  }
+
   async value(id: string, seed: number, measure: () => Promise<T>): Promise<T> {
     const kept = this.figures[id]?.[seed];
     if (kept && !this.isAgain) return kept.value;

@@ -10,11 +10,14 @@ export interface Arm {
 
 export class Lab {
   readonly data: string;
+  /** A Python environment with ncnn, for the claims that ONNX Runtime cannot judge; null without. */
+  readonly ncnn: string | null;
   private readonly kept: Kept<number>;
   private readonly subjects = new Map<string, Promise<Subject>>();
 
-  constructor(data: string, isAgain: boolean) {
+  constructor(data: string, isAgain: boolean, ncnn: string | null = null) {
     this.data = data;
+    this.ncnn = ncnn;
     this.kept = new Kept('claims', isAgain);
   }
 
@@ -22,6 +25,11 @@ export class Lab {
     const opened = this.subjects.get(model) ?? Subject.open(this.data, model);
     this.subjects.set(model, opened);
     return opened;
+  }
+
+  /** True when every seed of an arm has its figure already. */
+  has(arm: Arm, seeds: readonly number[]): boolean {
+    return seeds.every((seed) => this.kept.has(arm.id, seed));
   }
 
   value(arm: Arm, seed: number): Promise<number> {
