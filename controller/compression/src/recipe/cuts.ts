@@ -10,7 +10,7 @@ import { type Pruned, pruneTo } from '../prune/prune.js';
 import { Session } from '../runtime/session.js';
 import { compare } from './accuracy.js';
 import { top1Of } from './top1.js';
-import { epochsWithin, tune } from './tune.js';
+import { epochsWithin, paceOf, TUNED_SAMPLES_MIN, tune } from './tune.js';
 
 /** Shares of the latency, or of the multiply-accumulates, to keep, tried in this order until accuracy gives out. */
 const SHARES = [0.85, 0.7, 0.6, 0.5, 0.4, 0.3];
@@ -66,9 +66,9 @@ export async function shrink(
   const pruned = await pruneTo(subject, { target: { int8: sizeShare }, refit: true, orNearest: true });
   const told = (share: number, loss: number | null): void =>
     onProgress?.(CUTTING_PART + (1 - CUTTING_PART) * share, 'training', loss);
-  const share = pruned.macsAfter / pruned.macsBefore;
-  const allowance = { samples: training.data.n, secondsPerSample: judge.secondsPerSample, share, minutes };
-  const epochs = epochsWithin(allowance, SHRUNK_EPOCHS_MAX);
+  const isTaught = minutes > 0 && training.data.n >= TUNED_SAMPLES_MIN;
+  const secondsPerSample = isTaught ? await paceOf(pruned.graph, teacher, training) : 1;
+  const epochs = epochsWithin({ samples: training.data.n, secondsPerSample, minutes }, SHRUNK_EPOCHS_MAX);
   const learning = { ...training, epochs, rate: SHRUNK_RATE, onProgress: told };
   const graph = epochs > 0 ? await tune(pruned.graph, teacher, learning) : pruned.graph;
   return {

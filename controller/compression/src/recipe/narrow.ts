@@ -17,7 +17,7 @@ import {
   TUNINGS_MAX,
   tuneNarrowest,
 } from './cuts.js';
-import { epochsWithin } from './tune.js';
+import { epochsWithin, STEP_IN_FORWARDS } from './tune.js';
 
 export interface NarrowOptions {
   readonly profile: HardwareProfile;
@@ -76,7 +76,7 @@ export async function narrow(graph: Graph, options: NarrowOptions): Promise<Narr
   // The owner has mostly trained on samples like these, so what is compared with has seen them: the student sees all of
   // them too, or its lack of memory would pass for a loss. The report's evaluation is what holds in the end.
   const learnt = data;
-  const { secondsPerSample } = judge;
+  const secondsPerSample = STEP_IN_FORWARDS * judge.secondsPerSample;
   const { sizeShare = null } = options;
   const minutes = data.labelled ? options.minutes : 0;
   const allowance = { samples: learnt.n, secondsPerSample, minutes: minutes / TUNINGS_MAX };

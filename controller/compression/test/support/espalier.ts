@@ -15,3 +15,10 @@ export function espalier(...args: string[]): Promise<{ code: number | null; out:
   });
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
 }
+
+/** The JSON lines of stdout; anything else there fails. */
+export const lines = (out: string) =>
+  out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));

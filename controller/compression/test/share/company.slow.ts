@@ -118,22 +118,3 @@ t.test('a pruned build is cut once for all profiles that like the same widths', 
   t.equal(made.filter((what) => what === 'narrowed').length, 1);
   t.equal(digests[0], digests[1]);
 });
-
-t.test('what fails is tried again by the next, and another input is another result', async (t) => {
-  const shared = inCompany();
-  await t.rejects(
-    shared.once('x', [1], async () => Promise.reject(new Error('out of disk'))),
-    /out of disk/,
-  );
-  t.equal(await shared.once('x', [1], async () => 'made'), 'made');
-  t.equal(await shared.once('x', [1], async () => 'again'), 'made');
-  t.equal(await shared.once('x', [2], async () => 'other'), 'other');
-});
-
-t.test('graphs are told apart by what is in them', async (t) => {
-  const shared = inCompany();
-  const named = (graph: object, name: string) => shared.once('x', [graph], async () => name);
-  t.equal(await named(tinyGraph(residual), 'first'), 'first');
-  t.equal(await named(tinyGraph(residual), 'second'), 'first', 'the same content');
-  t.equal(await named(tinyGraph({ ...residual, outputs: ['i'] }), 'third'), 'third');
-});
