@@ -182,8 +182,10 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
     } else {
       const error = next.kind === 'fail' ? next.error : errorBody(JobCanceled({ title: job.title }));
       await this.jobs.log(job.id, now, `${error.code}: ${error.message}`);
-      const ended = await this.jobs.end(job.id, this.owner, next.kind === 'fail' ? 'FAILED' : 'CANCELED', now, error);
-      if (ended) await this.#handlerOf(job).failed(job, error);
+      // What was to be built comes first: a controller that is killed between the two judges the job once more.
+      const isOurs = await this.jobs.renew(job.id, this.owner, new Date(now.getTime() + LEASE_MS));
+      if (isOurs) await this.#handlerOf(job).failed(job, error);
+      await this.jobs.end(job.id, this.owner, next.kind === 'fail' ? 'FAILED' : 'CANCELED', now, error);
     }
     if (outDir && next.kind !== 'requeue') await rm(outDir, { recursive: true, force: true });
     this.bus.emit('job', job.id);
