@@ -75,12 +75,14 @@ export class SampleLoop {
     const { decisions, until } = this.parts;
     return until('the closed loop comes to a result', async () => {
       const [latest] = await decisions.of(modelId, profile, new Date(sinceMs));
-      if (!latest) await this.#followFloat(modelId, deviceId, floatDigest, sinceMs, follow);
+      // Also behind a build: while it was made, float may have come to meet the budget, and the loop would rest.
+      if (!latest || latest.action === 'build')
+        await this.#followFloat(modelId, deviceId, floatDigest, sinceMs, follow);
       return latest && ENDS.includes(latest.action) ? latest : null;
     });
   }
 
-  /** A first window that others disturbed gives a budget that float itself meets later: then it is set again. */
+  /** A budget of a slower moment is met by float itself later: then it is set again. */
   async #followFloat(
     modelId: string,
     deviceId: string,
@@ -89,20 +91,21 @@ export class SampleLoop {
     follow: (seen: DeviceLatency) => void,
   ): Promise<void> {
     const { models, say } = this.parts;
-    const latency = await this.#latest(deviceId, digest, sinceMs);
     const { budget } = await models.get(modelId);
-    if (!latency?.p95Us || latency.class === 'unstable' || latency.p95Us > (budget.p95Us ?? 0)) return;
+    // The newest, as the loop reads them: a summary would prefer an older one of a better class.
+    const windows = await this.parts.measurements.windows(queryOf(deviceId, digest, sinceMs));
+    const latency = windows.find(isTrusted);
+    if (!latency?.p95Us || latency.p95Us > (budget.p95Us ?? 0)) return;
     say(`float measured again: p95 ${latency.p95Us} us (${latency.class}); the budget follows`);
-    follow(latency);
+    follow({ ...latency, measuredAt: latency.endedAt });
     await this.#setBudget(modelId, latency);
   }
 
   async #latest(deviceId: string, digest: string, sinceMs: number): Promise<DeviceLatency | undefined> {
-    const query = { deviceIds: [deviceId], digest, since: new Date(sinceMs), scenario: 'single-stream' };
-    return (await this.parts.measurements.summary(query))[0];
+    return (await this.parts.measurements.summary(queryOf(deviceId, digest, sinceMs)))[0];
   }
 
-  async #setBudget(modelId: string, float: DeviceLatency): Promise<void> {
+  async #setBudget(modelId: string, float: Pick<DeviceLatency, 'p95Us'>): Promise<void> {
     const p95Us = Math.max(1, Math.round(float.p95Us! * BUDGET_SHARE));
     await this.parts.models.update(modelId, {
       budget: { maxAccuracyDrop: 1, p95Us, maxSizeBytes: null },
@@ -113,7 +116,11 @@ export class SampleLoop {
   }
 }
 
-const isTrusted = ({ class: kind }: DeviceLatency): boolean => kind === 'clean' || kind === 'contended';
+const queryOf = (deviceId: string, digest: string, sinceMs: number) => ({
+  ...{ deviceIds: [deviceId], digest, since: new Date(sinceMs), scenario: 'single-stream' },
+});
+
+const isTrusted = ({ class: kind }: Pick<DeviceLatency, 'class'>): boolean => kind === 'clean' || kind === 'contended';
 
 /** A canary that was stopped by its latency alone. */
 const isPaceOf = ({ action, reason }: DecisionEntity): boolean =>

@@ -33,6 +33,7 @@ function scripted(ends: readonly End[], paces: readonly number[]) {
     models: models as unknown as ModelService,
     measurements: {
       summary: async () => [latency(paces[Math.min(budgets.length, paces.length) - 1] ?? paces[0]!)],
+      windows: async () => [{ ...latency(paces[Math.min(budgets.length, paces.length) - 1]!), endedAt: new Date() }],
     } as unknown as MeasurementService,
     decisions: { of: async () => [ends[Math.min(budgets.length, ends.length) - 1]] } as unknown as DecisionRepository,
   });
@@ -63,4 +64,16 @@ t.test('a build that failed for another reason is an end', async (t) => {
   const { loop, budgets } = scripted([{ action: 'rolled-back', reason: 'ERROR_THRESHOLD: 1 of 1 failed' }], [300]);
   t.equal((await loop.conclude(subject, latency(300), 0)).end.action, 'rolled-back');
   t.equal(budgets.length, 1);
+});
+
+t.test('float that comes to meet the budget while int8 is built takes the budget with it', async (t) => {
+  const ends: End[] = [
+    { action: 'build', reason: 'int8 is the next recipe' },
+    { action: 'promoted', reason: 'every group finished' },
+  ];
+  const { loop, budgets } = scripted(ends, [200, 200]);
+  const { end, float } = await loop.conclude(subject, latency(300), 0);
+  t.equal(end.action, 'promoted');
+  t.same(budgets, [270, 180]);
+  t.equal(float.p95Us, 200);
 });
