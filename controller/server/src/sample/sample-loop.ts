@@ -13,6 +13,11 @@ const TRUST_MS = 60_000;
 /** Budgets that are set anew where the machine's own pace, not the build, decided a canary. */
 const RETRIES = 3;
 
+/** A budget within this factor of float's present pace stays. */
+const PACE_CHANGE = 1.1;
+/** Decisions behind which no build is on its way to the device yet. */
+const UNDECIDED = ['build', 'measure'];
+
 /** Decisions after which nothing more comes by itself. */
 const ENDS = ['promoted', 'rolled-back', 'rejected', 'offered', 'nothing-left'];
 
@@ -75,14 +80,16 @@ export class SampleLoop {
     const { decisions, until } = this.parts;
     return until('the closed loop comes to a result', async () => {
       const [latest] = await decisions.of(modelId, profile, new Date(sinceMs));
-      // Also behind a build: while it was made, float may have come to meet the budget, and the loop would rest.
-      if (!latest || latest.action === 'build')
+      if (!latest || UNDECIDED.includes(latest.action))
         await this.#followFloat(modelId, deviceId, floatDigest, sinceMs, follow);
       return latest && ENDS.includes(latest.action) ? latest : null;
     });
   }
 
-  /** A budget of a slower moment is met by float itself later: then it is set again. */
+  /**
+   * While no canary is decided, the budget is of float's present pace: one of a slower moment is met by float itself, and
+   * one of a faster moment is out of int8's reach.
+   */
   async #followFloat(
     modelId: string,
     deviceId: string,
@@ -95,7 +102,7 @@ export class SampleLoop {
     // The newest, as the loop reads them: a summary would prefer an older one of a better class.
     const windows = await this.parts.measurements.windows(queryOf(deviceId, digest, sinceMs));
     const latency = windows.find(isTrusted);
-    if (!latency?.p95Us || latency.p95Us > (budget.p95Us ?? 0)) return;
+    if (!latency?.p95Us || isNear(latency.p95Us * BUDGET_SHARE, budget.p95Us ?? 0)) return;
     say(`float measured again: p95 ${latency.p95Us} us (${latency.class}); the budget follows`);
     follow({ ...latency, measuredAt: latency.endedAt });
     await this.#setBudget(modelId, latency);
@@ -119,6 +126,8 @@ export class SampleLoop {
 const queryOf = (deviceId: string, digest: string, sinceMs: number) => ({
   ...{ deviceIds: [deviceId], digest, since: new Date(sinceMs), scenario: 'single-stream' },
 });
+
+const isNear = (a: number, b: number): boolean => a <= b * PACE_CHANGE && b <= a * PACE_CHANGE;
 
 const isTrusted = ({ class: kind }: Pick<DeviceLatency, 'class'>): boolean => kind === 'clean' || kind === 'contended';
 
