@@ -88,3 +88,10 @@ export const fromRaw = (tensors: InputTensors): Tensors =>
   });
 
 export const elementsOf = (shape: readonly number[]): number => shape.reduce((product, dim) => product * dim, 1);
+
+/** The place of the largest value, the first of equals. */
+export const largestAt = (values: ArrayLike<number>): number => {
+  let best = 0;
+  for (let at = 1; at < values.length; at++) if (values[at]! > values[best]!) best = at;
+  return best;
+};

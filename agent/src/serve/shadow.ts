@@ -3,7 +3,7 @@
  * with what the old one answered. Clients are answered by the old one and wait for nothing.
  */
 import { largestDifference } from '../runtime/golden.js';
-import { decodeValues, type InputTensors, type RawTensors } from '../runtime/values.js';
+import { decodeValues, type InputTensors, largestAt, type RawTensors } from '../runtime/values.js';
 
 export interface ShadowLimits {
   /** Comparisons that are enough, and after how many milliseconds it is over with those there are. */
@@ -26,12 +26,6 @@ export interface Comparison {
   readonly agrees: boolean;
   readonly distance: number;
 }
-
-const largestAt = (values: ArrayLike<number>): number => {
-  let best = 0;
-  for (let at = 1; at < values.length; at++) if (values[at]! > values[best]!) best = at;
-  return best;
-};
 
 /** One request: whether the first row's largest output is the same, and how far apart all outputs are. */
 export function compare(wanted: RawTensors, found: RawTensors): Comparison {

@@ -5,6 +5,7 @@ import {
   elementsOf,
   fillFrom,
   type InputTensors,
+  largestAt,
   type RawTensors,
   sizeOf,
 } from '../../runtime/values.js';
@@ -21,9 +22,6 @@ export interface UnsureRow {
   /** A copy of the row's values; valid until the request is answered. */
   copy(): Uint8Array;
 }
-
-const largestAt = (scores: Float32Array): number =>
-  scores.reduce((best, score, at) => (score > scores[best]! ? at : best), 0);
 
 /** @param output name of the scores, one row a sample; @param below confidence under which a row counts */
 export function unsureRows(

@@ -72,3 +72,7 @@ export function capturedValues(node: Node): ReadonlySet<string> {
   }
   return captured;
 }
+
+/** True for a node that only goes from real numbers to integers or back. */
+export const isConversion = ({ opType }: Pick<Node, 'opType'>): boolean =>
+  opType === 'QuantizeLinear' || opType === 'DequantizeLinear';

@@ -1,16 +1,13 @@
 import { clone } from '@bufbuild/protobuf';
 import { ModelProtoSchema } from './gen/onnx_pb.js';
 import { Graph } from './graph.js';
-import { subgraphsOf } from './node.js';
+import { isConversion, subgraphsOf } from './node.js';
 import { scopeOf } from './subgraph.js';
-
-/** Nodes that only convert: no report names them. */
-const CONVERTS = new Set(['QuantizeLinear', 'DequantizeLinear']);
 
 /**
  * A copy whose inner values have the shortest names there are: a tenth of a small network's file is what its values are
  * called, each once where it is made and again where it is read. Inputs, outputs, what subgraphs mention, and the nodes
- * that compute keep their names. The copy computes the same.
+ * that compute keep their names; no report names those that only convert. The copy computes the same.
  */
 export function shortenNames(graph: Graph): Graph {
   const inner = graph.nodes.flatMap((node) => [...subgraphsOf(node)]);
@@ -31,7 +28,7 @@ export function shortenNames(graph: Graph): Graph {
   return new Graph(shell, {
     nodes: graph.nodes.map((node) => ({
       ...node,
-      name: CONVERTS.has(node.opType) ? '' : node.name,
+      name: isConversion(node) ? '' : node.name,
       inputs: node.inputs.map(named),
       outputs: node.outputs.map(named),
       attributes: new Map(node.attributes),

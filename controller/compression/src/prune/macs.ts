@@ -3,6 +3,8 @@ import type { CostUnit } from '../errors.js';
 import type { Graph } from '../onnx/graph.js';
 import { intOf, type Node } from '../onnx/node.js';
 import { elementCount } from '../onnx/tensor.js';
+import { channelAxis } from '../quantize/node-constants.js';
+import { WEIGHTED } from '../quantize/plan.js';
 
 type Shapes = ReadonlyMap<string, readonly number[]>;
 
@@ -19,9 +21,6 @@ export function macsOf(graph: Graph, node: Node, shapes: Shapes): number {
   return 0;
 }
 
-export const totalMacs = (graph: Graph, shapes: Shapes): number =>
-  graph.nodes.reduce((sum, node) => sum + macsOf(graph, node, shapes), 0);
-
 /** True for a convolution that carries its channels through. */
 export const isDepthwise = (graph: Graph, node: Node): boolean =>
   node.opType === 'Conv' && intOf(node, 'group', 1) > 1 && graph.constantOf(node, 1)?.dims[1] === 1;
@@ -35,36 +34,27 @@ export interface CostModel {
   of(graph: Graph, shapes: Shapes): number;
 }
 
-export const macsCost: CostModel = { unit: 'macs', ofNode: macsOf, of: totalMacs };
+/** A cost that is the sum of its nodes'. */
+const summed = (unit: CostUnit, ofNode: CostModel['ofNode']): CostModel => ({
+  ...{ unit, ofNode },
+  of: (graph, shapes) => graph.nodes.reduce((sum, node) => sum + ofNode(graph, node, shapes), 0),
+});
+
+export const macsCost = summed('macs', macsOf);
+export const totalMacs = macsCost.of;
 
 const weightsOf = (graph: Graph, node: Node): number => elementCount(graph.constantOf(node, 1)?.dims ?? [0]);
 
 /** What a float file's size goes by. */
-export const weightsCost: CostModel = {
-  unit: 'weights',
-  ofNode: weightsOf,
-  of: (graph) => graph.nodes.reduce((sum, node) => sum + weightsOf(graph, node), 0),
-};
+export const weightsCost = summed('weights', weightsOf);
 
-/** Operators whose weights a build writes as int8, a byte each. */
-const QUANTIZED = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
 /** Of a filter beside its weights: scale, bias and the bias's scale of 4 bytes, and the zero points of 1 and 4. */
 const FILTER_BYTES = 17;
 
 const int8Of = (graph: Graph, node: Node): number => {
-  const dims = QUANTIZED.has(node.opType) ? graph.constantOf(node, 1)?.dims : undefined;
-  return dims ? elementCount(dims) + FILTER_BYTES * filtersOf(node, dims) : 0;
+  const dims = WEIGHTED.has(node.opType) ? graph.constantOf(node, 1)?.dims : undefined;
+  return dims ? elementCount(dims) + FILTER_BYTES * dims[channelAxis(node)]! : 0;
 };
-
-/** Places that one filter of its own makes. */
-function filtersOf(node: Node, dims: readonly number[]): number {
-  if (node.opType === 'ConvTranspose') return dims[1]! * intOf(node, 'group', 1);
-  return node.opType === 'Conv' || intOf(node, 'transB', 0) === 1 ? dims[0]! : dims.at(-1)!;
-}
 
 /** Bytes of an int8 file that go by widths. */
-export const int8Cost: CostModel = {
-  unit: 'bytes',
-  ofNode: int8Of,
-  of: (graph) => graph.nodes.reduce((sum, node) => sum + int8Of(graph, node), 0),
-};
+export const int8Cost = summed('bytes', int8Of);

@@ -12,16 +12,15 @@ export const WIDE: ActivationType = 'uint16';
 
 /**
  * The type of the activations that a node of a plan reads and makes: that of the profile, or 16 bits where the plan says
- * so. What only carries a value keeps what made it. Pure.
+ * so. What only carries a value, or is done by its producer, keeps what made it. Pure.
  */
 export function activationTypes(graph: Graph, { decisions }: Plan, narrow: ActivationType): Map<Node, ActivationType> {
   const types = new Map<Node, ActivationType>();
   for (const node of graph.nodes) {
     const decision = decisions.get(node.name);
     if (decision?.kind === 'int8') types.set(node, decision.wide === undefined ? narrow : WIDE);
-    if (decision?.kind === 'carry') types.set(node, types.get(graph.producer(node.inputs[0]!)!) ?? narrow);
-    // An activation that its producer takes over makes the value in the producer's type.
-    if (decision?.kind === 'absorbed') types.set(node, types.get(graph.producer(node.inputs[0]!)!) ?? narrow);
+    if (decision?.kind === 'carry' || decision?.kind === 'absorbed')
+      types.set(node, types.get(graph.producer(node.inputs[0]!)!) ?? narrow);
   }
   return types;
 }

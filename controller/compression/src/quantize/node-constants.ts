@@ -28,7 +28,7 @@ export type RoundedWeights = Map<
 export const untuned: Tuning = { moments: new Map(), bias: false, round: false };
 
 /** Where a weight's output channels lie: Conv 0, ConvTranspose and MatMul 1, Gemm 1, or 0 with transB. */
-const channelAxis = (node: Node): number =>
+export const channelAxis = (node: Node): number =>
   node.opType === 'Conv' || (node.opType === 'Gemm' && intOf(node, 'transB', 0) === 1) ? 0 : 1;
 
 /** Weights and bias of a weighted operator. Every use gets its own: a shared bias has a scale per use. */

@@ -1,6 +1,6 @@
 import type { HardwareProfile } from '../hardware/profile.js';
 import type { Graph } from '../onnx/graph.js';
-import type { Node } from '../onnx/node.js';
+import { isConversion, type Node } from '../onnx/node.js';
 import { floatsOf, numbersOf, Type } from '../onnx/tensor.js';
 import { tooNarrow } from './limits.js';
 import { WEIGHTED } from './plan.js';
@@ -21,7 +21,6 @@ interface Rule {
   readonly why: (graph: Graph, node: Node, profile: HardwareProfile) => string | null;
 }
 
-const isPair = ({ opType }: Node): boolean => opType === 'QuantizeLinear' || opType === 'DequantizeLinear';
 const dequantizerOf = (graph: Graph, value: string | undefined): Node | undefined => {
   const made = value ? graph.producer(value) : undefined;
   return made?.opType === 'DequantizeLinear' ? made : undefined;
@@ -39,7 +38,7 @@ const sourceOf = (graph: Graph, back: Node): string => {
 const zeroPoint: Rule = {
   name: 'activations and weights are int8 with zero point 0',
   why(graph, node) {
-    if (!isPair(node)) return null;
+    if (!isConversion(node)) return null;
     const zero = graph.constantOf(node, 2);
     if (!zero || zero.type !== Type.INT8) return 'its zero point is not a constant of int8';
     return numbersOf(zero).some((value) => value !== 0) ? 'its zero point is not 0' : null;

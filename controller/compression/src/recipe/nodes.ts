@@ -1,6 +1,6 @@
 import type { NodeReport } from '@espalier/proto';
 import type { Graph } from '../onnx/graph.js';
-import type { Node } from '../onnx/node.js';
+import { isConversion, type Node } from '../onnx/node.js';
 import { Type } from '../onnx/tensor.js';
 import type { Transformed } from '../precision/transform.js';
 import type { Decision, Plan } from '../quantize/place.js';
@@ -12,7 +12,6 @@ const MOVES = new Set(
     'SpaceToDepth Split Squeeze Tile Transpose Unsqueeze Constant ConstantOfShape Range'
   ).split(' '),
 );
-const CONVERTS = new Set(['QuantizeLinear', 'DequantizeLinear']);
 const INT8 = /^(QLinear\w+|QGemm|ConvInteger|MatMulInteger\w*|DynamicQuantize\w+|QAttention)$/;
 
 export interface FloatNode {
@@ -71,7 +70,7 @@ export function describeNodes(
   const missed: string[] = [];
   const known = precisions(optimized);
   for (const node of optimized.nodes) {
-    if (MOVES.has(node.opType) || CONVERTS.has(node.opType)) continue;
+    if (MOVES.has(node.opType) || isConversion(node)) continue;
     const precision = INT8.test(node.opType) ? 'int8' : (known.get(node.outputs[0]!) ?? 'float32');
     const name = plainName(node);
     let reason: string | null = null;

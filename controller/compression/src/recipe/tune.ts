@@ -3,8 +3,9 @@ import { type Dataset, subset } from '../data/content.js';
 import type { BatchOptions } from '../data/feeds.js';
 import type { Graph } from '../onnx/graph.js';
 import { defaultWorkers } from '../train/default-workers.js';
+import type { TrainProgress } from '../train/progress.js';
 import { TrainRecipe } from '../train/recipe.js';
-import { train } from '../train/train.js';
+import { type Trained, train } from '../train/train.js';
 
 /** Fewer samples than this teach a network their own noise. */
 export const TUNED_SAMPLES_MIN = 1000;
@@ -58,28 +59,30 @@ const recipeFor = (epochs: number, rate: number, samples: number): TrainRecipe =
 /** Seconds that training takes for a sample, on this machine as it is now: steps as they will be, thrown away. */
 export async function paceOf(student: Graph, teacher: Graph, { data, feeding }: Learning): Promise<number> {
   const few = Math.min(data.n, TIMED_STEPS * batchFor(data.n));
-  const { history } = await train(student, {
-    ...{
-      data: subset(
-        data,
-        Array.from({ length: few }, (_, at) => at),
-      ),
-      teacher,
-      input: feeding.inputs[0]!,
-    },
-    ...{ preprocess: feeding.preprocess, seed: feeding.seed, signal: feeding.signal },
-    ...{ recipe: recipeFor(2, RATE, data.n), workers: defaultWorkers() },
-  });
+  const first = subset(
+    data,
+    Array.from({ length: few }, (_, at) => at),
+  );
+  const { history } = await learn(student, teacher, { data: first, feeding }, recipeFor(2, RATE, data.n));
   return history.at(-1)!.seconds / few;
 }
 
 /** @returns the student after distillation from the teacher @throws ESP_TRAINING_DIVERGED, ESP_GRADIENT_MISSING */
 export async function tune(student: Graph, teacher: Graph, options: TuneOptions): Promise<Graph> {
   const { data, feeding, epochs, rate = RATE, onProgress } = options;
-  const { graph } = await train(student, {
+  const told = ({ share, loss }: TrainProgress): void => onProgress?.(share, loss);
+  return (await learn(student, teacher, { data, feeding }, recipeFor(epochs, rate, data.n), told)).graph;
+}
+
+function learn(
+  student: Graph,
+  teacher: Graph,
+  { data, feeding }: Learning,
+  recipe: TrainRecipe,
+  onProgress?: (progress: TrainProgress) => void,
+): Promise<Trained> {
+  return train(student, {
     ...{ data, teacher, input: feeding.inputs[0]!, preprocess: feeding.preprocess, seed: feeding.seed },
-    ...{ recipe: recipeFor(epochs, rate, data.n), workers: defaultWorkers() },
-    ...{ signal: feeding.signal, onProgress: ({ share, loss }) => onProgress?.(share, loss) },
+    ...{ recipe, workers: defaultWorkers(), signal: feeding.signal, onProgress },
   });
-  return graph;
 }

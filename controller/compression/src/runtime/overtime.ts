@@ -1,6 +1,7 @@
 /** Whether a process has had the time that it was given: on a machine that others use, a clock alone would not tell. */
 import { readFile } from 'node:fs/promises';
 
+/** /proc counts in hundredths of a second.   [proc(5), sysconf(_SC_CLK_TCK)] */
 const TICK_MS = 10;
 /** Waits of the clock that a process is given at most while others hold the processor. */
 const PATIENCE = 4;
@@ -29,12 +30,20 @@ export function overtime(now: Usage, before: Usage | null, limitMs: number): str
   return share < ASLEEP_SHARE ? late : null;
 }
 
-/** Processor time of a process, where Linux tells [proc_pid_stat(5), utime and stime]; null elsewhere. */
+/**
+ * Processor time in the text of /proc/PID/stat [proc_pid_stat(5): utime and stime; cutime and cstime].
+ * @param withChildren also of those it has waited for
+ */
+export function cpuMsIn(stat: string, withChildren = false): number {
+  // The name in parentheses may hold spaces; state is the field after it, utime the 12th.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return TICK_MS * fields.slice(11, withChildren ? 15 : 13).reduce((sum, ticks) => sum + Number(ticks), 0);
+}
+
+/** Processor time of a process, where Linux tells; null elsewhere. */
 export async function cpuMsOf(pid: number | undefined): Promise<number | null> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
-  // The name in parentheses may hold spaces; state is the field after it, utime and stime the 12th and 13th.
-  const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
-  return fields ? TICK_MS * (Number(fields[11]) + Number(fields[12])) : null;
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
+  return stat === null ? null : cpuMsIn(stat);
 }
 
 /** Tells, once a second from the limit on, whether the process is over its time. */

@@ -26,11 +26,11 @@ export async function walkFallback(options: FallbackOptions): Promise<Fallback> 
   });
   const builds = new Builds(options, prices);
   const { point } = await builds.measure([]);
-  const turn = new Turn(options, RELIEVED[reliefOf(options.profile) ?? 'float']);
   const relief = reliefOf(options.profile);
   if (relief === null) {
     return { tried: builds.tried, notes: [`${options.profile.id} computes with 8 bits only, so no node has more.`] };
   }
+  const turn = new Turn(options, RELIEVED[relief]);
   const why = turn.whyNone(point);
   if (why) return { tried: builds.tried, notes: [why] };
   const meter = await Meter.open(found);

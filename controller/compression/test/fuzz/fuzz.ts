@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { cpuMsIn } from '@espalier/compression/runtime/overtime';
 import { type Mutant, mutant } from './mutate.ts';
 import type { Seed } from './seeds.ts';
 import type { End, FromWorker, Step, Task } from './worker.ts';
@@ -13,15 +14,11 @@ const HANG_CPU_MS = 10_000;
 /** And so long on the clock: what waits for ever takes no processor time. */
 const HANG_MS = 180_000;
 const LOOKED_MS = 500;
-/** /proc counts in hundredths of a second.   [proc(5), sysconf(_SC_CLK_TCK)] */
-const TICK_MS = 10;
 
 /** Processor time of a process and of the children it has waited for; null where the system does not say. */
 function cpuMs(pid: number): number | null {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return TICK_MS * fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0);
+    return cpuMsIn(readFileSync(`/proc/${pid}/stat`, 'utf8'), true);
   } catch {
     return null;
   }

@@ -64,48 +64,42 @@ export class SampleLoop {
   /** @param first what float measured so far */
   async conclude(subject: Subject, first: DeviceLatency, sinceMs: number): Promise<Conclusion> {
     const { clock, say } = this.parts;
-    let [float, fromMs] = [first, sinceMs];
-    await this.#setBudget(subject.modelId, float);
+    let [measured, fromMs] = [first, sinceMs];
     for (let retriesLeft = RETRIES; ; retriesLeft--) {
-      const end = await this.#end(subject, fromMs, (seen) => (float = seen));
-      if (retriesLeft === 0 || !isPaceOf(end)) return { float, end };
+      await this.#setBudget(subject.modelId, measured);
+      const concluded = await this.#end(subject, measured, fromMs);
+      if (retriesLeft === 0 || !isPaceOf(concluded.end)) return concluded;
       say(`int8 missed the budget on the device; float is measured again, at the pace that the machine has now`);
       fromMs = clock.now().getTime();
-      float = await this.measured(subject.deviceId, subject.floatDigest, fromMs);
-      await this.#setBudget(subject.modelId, float);
+      measured = await this.measured(subject.deviceId, subject.floatDigest, fromMs);
     }
   }
 
-  #end({ modelId, profile, deviceId, floatDigest }: Subject, sinceMs: number, follow: (seen: DeviceLatency) => void) {
+  #end(subject: Subject, measured: DeviceLatency, sinceMs: number): Promise<Conclusion> {
     const { decisions, until } = this.parts;
+    let float = measured;
     return until('the closed loop comes to a result', async () => {
-      const [latest] = await decisions.of(modelId, profile, new Date(sinceMs));
-      if (!latest || UNDECIDED.includes(latest.action))
-        await this.#followFloat(modelId, deviceId, floatDigest, sinceMs, follow);
-      return latest && ENDS.includes(latest.action) ? latest : null;
+      const [latest] = await decisions.of(subject.modelId, subject.profile, new Date(sinceMs));
+      if (!latest || UNDECIDED.includes(latest.action)) float = (await this.#followFloat(subject, sinceMs)) ?? float;
+      return latest && ENDS.includes(latest.action) ? { float, end: latest } : null;
     });
   }
 
   /**
    * While no canary is decided, the budget is of float's present pace: one of a slower moment is met by float itself, and
    * one of a faster moment is out of int8's reach.
+   * @returns float where the budget followed it
    */
-  async #followFloat(
-    modelId: string,
-    deviceId: string,
-    digest: string,
-    sinceMs: number,
-    follow: (seen: DeviceLatency) => void,
-  ): Promise<void> {
+  async #followFloat({ modelId, deviceId, floatDigest }: Subject, sinceMs: number): Promise<DeviceLatency | null> {
     const { models, say } = this.parts;
     const { budget } = await models.get(modelId);
     // The newest, as the loop reads them: a summary would prefer an older one of a better class.
-    const windows = await this.parts.measurements.windows(queryOf(deviceId, digest, sinceMs));
+    const windows = await this.parts.measurements.windows(queryOf(deviceId, floatDigest, sinceMs));
     const latency = windows.find(isTrusted);
-    if (!latency?.p95Us || isNear(latency.p95Us * BUDGET_SHARE, budget.p95Us ?? 0)) return;
+    if (!latency?.p95Us || isNear(latency.p95Us * BUDGET_SHARE, budget.p95Us ?? 0)) return null;
     say(`float measured again: p95 ${latency.p95Us} us (${latency.class}); the budget follows`);
-    follow({ ...latency, measuredAt: latency.endedAt });
     await this.#setBudget(modelId, latency);
+    return { ...latency, measuredAt: latency.endedAt };
   }
 
   async #latest(deviceId: string, digest: string, sinceMs: number): Promise<DeviceLatency | undefined> {
